@@ -1,0 +1,54 @@
+// ChatRequest: a conversation as a client means it, whatever API it came by, and ChatFormat, which turns it
+// into a prompt.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace pensieve {
+
+struct ToolCall {
+  std::string id, name;
+  std::string arguments;  // JSON text of an object
+};
+
+struct ChatMessage {
+  std::string role;                    // system, user, assistant, tool
+  std::optional<std::string> content;  // nothing: null (an assistant message of tool calls only)
+  std::string reasoning_content;
+  std::vector<ToolCall> tool_calls;
+  std::string tool_call_id, name;
+};
+
+struct ChatRequest {
+  std::vector<ChatMessage> messages;
+  bool add_generation_prompt = true;
+  std::string template_arguments;  // JSON text of an object: extra variables for the template; empty: none
+};
+
+// What a template made of a conversation. Text from messages never becomes a control token: the prompt is a
+// list of pieces, and only pieces written by the template itself are parsed for special tokens.
+struct Prompt {
+  struct Piece {
+    std::string text;
+    bool parse_special = true;
+  };
+  std::vector<Piece> pieces;
+  std::string text() const {
+    std::string all;
+    for (const Piece& piece : pieces) all += piece.text;
+    return all;
+  }
+};
+
+// Thread rule: immutable; any thread may call.
+class ChatFormat {
+ public:
+  virtual ~ChatFormat() = default;
+  virtual Result<Prompt> render(const ChatRequest& request) const = 0;
+};
+
+}  // namespace pensieve
