@@ -1,0 +1,30 @@
+// Architecture: how one family of models becomes a graph; one file model/arch/NAME.cpp each (generated
+// table).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "core/graph.h"
+#include "core/metadata.h"
+#include "core/result.h"
+
+namespace pensieve::model {
+
+// Which tensors the file has: an architecture asks it about optional weights (biases, a tied output head).
+class TensorNames {
+ public:
+  virtual ~TensorNames() = default;
+  virtual bool contains(std::string_view name) const = 0;
+};
+
+struct Architecture {
+  std::string_view gguf_name;                  // general.architecture
+  std::span<const std::string_view> hf_names;  // `architectures` in config.json
+  Result<Graph> (*build)(const Metadata& metadata, const TensorNames& tensors);
+};
+
+std::span<const Architecture* const> architectures();
+const Architecture* find_architecture(std::string_view gguf_name);  // null when unknown
+
+}  // namespace pensieve::model

@@ -1,0 +1,173 @@
+// Walking the directories, reading heads once, and giving each file its names.
+#include "model/catalog.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "model/describe.h"
+#include "model/formats/findings.h"
+#include "model/loaded_model.h"
+#include "model/model_name.h"
+
+namespace pensieve::model {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int kDeepest = 4;
+constexpr std::size_t kMostFiles = 10000;
+
+bool is_hidden(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.empty() || name.front() == '.';
+}
+
+// Problems are shown to clients of a server, so no folder of this machine stands in them.
+std::string without_folder(std::string text, const std::string& path) {
+  const std::string name = fs::path(path).filename().string();
+  for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path, at + name.size())) {
+    text.replace(at, path.size(), name);
+  }
+  return text;
+}
+
+// Paths of model files below `folder`, sorted so that two scans agree.
+void collect(const fs::path& folder, int depth, std::vector<std::string>& paths,
+             std::vector<std::string>& problems) {
+  std::error_code error;
+  std::vector<fs::directory_entry> entries;
+  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    entries.push_back(*at);
+  }
+  if (error)
+    problems.push_back("cannot read the model directory " + printable(folder.string()) + ": " +
+                       error.message());
+  std::sort(entries.begin(), entries.end());
+  for (const fs::directory_entry& entry : entries) {
+    if (is_hidden(entry.path()) || paths.size() >= kMostFiles) continue;
+    std::error_code ignored;
+    if (entry.is_regular_file(ignored)) {
+      if (lower_case(entry.path().extension().string()) == ".gguf") paths.push_back(entry.path().string());
+    } else if (!entry.is_symlink(ignored) && entry.is_directory(ignored) && depth < kDeepest) {
+      collect(entry.path(), depth + 1, paths, problems);
+    }
+  }
+}
+
+void add_alias(CatalogEntry& entry, std::string alias) {
+  if (!alias.empty() && std::find(entry.aliases.begin(), entry.aliases.end(), alias) == entry.aliases.end()) {
+    entry.aliases.push_back(std::move(alias));
+  }
+}
+
+// Of the names an entry could have, the shortest that is its alone becomes the name; the others stay aliases.
+void choose_names(std::vector<CatalogEntry>& entries) {
+  std::map<std::string, int> uses;
+  for (const CatalogEntry& entry : entries) {
+    for (const std::string& alias : entry.aliases) ++uses[lower_case(alias)];
+  }
+  std::set<std::string> taken;
+  for (CatalogEntry& entry : entries) {
+    for (const std::string& alias : entry.aliases) {
+      if (uses[lower_case(alias)] == 1 && (entry.name.empty() || alias.size() < entry.name.size()))
+        entry.name = alias;
+    }
+    const std::string base =
+        entry.name.empty() ? (entry.aliases.empty() ? "model" : entry.aliases.front()) : entry.name;
+    entry.name = base;
+    for (int copy = 2; taken.count(lower_case(entry.name)) != 0; ++copy)
+      entry.name = base + "-" + std::to_string(copy);
+    taken.insert(lower_case(entry.name));
+    entry.aliases.erase(std::remove(entry.aliases.begin(), entry.aliases.end(), entry.name),
+                        entry.aliases.end());
+    entry.info.name = entry.name;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> model_directories(const Options& options) {
+  std::vector<std::string> directories = options.models_dir;
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    directories.push_back((fs::path(home) / ".pensieve" / "models").string());
+  }
+  return directories;
+}
+
+std::vector<Catalog::Found> Catalog::walk(std::vector<std::string>& problems) const {
+  std::vector<std::string> paths;
+  for (const std::string& directory : directories_) {
+    std::error_code ignored;
+    if (fs::exists(directory, ignored)) collect(directory, 1, paths, problems);
+  }
+  std::vector<Found> found;
+  for (std::string& path : paths) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    found.push_back(
+        {std::move(path),
+         {status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec}});
+  }
+  return found;
+}
+
+const Catalog::Known& Catalog::know(const Found& file) {
+  const auto [known, is_new] = known_.try_emplace(file.identity);
+  if (!is_new) return known->second;
+  Known& fresh = known->second;
+  Result<std::unique_ptr<ModelFile>> opened = examine_model_file(file.path);
+  if (!opened) {
+    fresh.problem = without_folder(opened.error().what, file.path);
+    fresh.info.file_bytes = static_cast<std::uint64_t>(file.identity.size);
+    fresh.info.created = file.identity.seconds;
+    return fresh;
+  }
+  fresh.info = describe(**opened, file.path);
+  if (Result<> loadable = check_loadable(**opened); !loadable) fresh.problem = loadable.error().what;
+  const Metadata& metadata = (*opened)->metadata();
+  if (auto basename = metadata.text("general.basename")) fresh.basename = basename->value_or("");
+  if (auto size = metadata.text("general.size_label")) fresh.size_label = size->value_or("");
+  return fresh;
+}
+
+CatalogListing Catalog::scan_locked() {
+  CatalogListing listing;
+  std::map<Identity, std::size_t> entry_of;  // a file reached by two paths is one model
+  for (const Found& file : walk(listing.problems)) {
+    const auto [place, is_new] = entry_of.try_emplace(file.identity, listing.entries.size());
+    const std::string stem = fs::path(file.path).stem().string();
+    if (is_new) {
+      const Known& known = know(file);
+      CatalogEntry entry{.info = known.info, .problem = known.problem};
+      entry.info.path = file.path;
+      listing.entries.push_back(std::move(entry));
+    }
+    CatalogEntry& entry = listing.entries[place->second];
+    add_alias(entry, name_from_file(stem));
+    if (const auto tagged = tagged_names(stem)) {
+      add_alias(entry, tagged->full);
+      add_alias(entry, tagged->brief);
+    } else if (const Known& known = know(file); !known.size_label.empty()) {
+      if (auto name = tagged_name(known.basename, known.size_label)) add_alias(entry, std::move(*name));
+    }
+  }
+  for (auto known = known_.begin(); known != known_.end();) {
+    known = entry_of.count(known->first) == 0 ? known_.erase(known) : std::next(known);
+  }
+  choose_names(listing.entries);
+  std::sort(listing.entries.begin(), listing.entries.end(),
+            [](const CatalogEntry& a, const CatalogEntry& b) { return a.name < b.name; });
+  return listing;
+}
+
+CatalogListing Catalog::scan() {
+  const std::lock_guard lock(mutex_);
+  return scan_locked();
+}
+
+}  // namespace pensieve::model

@@ -1,0 +1,117 @@
+// load and inspect: the order in which a model file becomes a LoadedModel, and where each refusal is made.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "model/architecture.h"
+#include "model/describe.h"
+#include "model/formats/findings.h"
+#include "model/loaded_model.h"
+#include "model/weight_binding.h"
+
+namespace pensieve::model {
+namespace {
+
+class NamesInFile final : public TensorNames {
+ public:
+  explicit NamesInFile(const ModelFile& file) : file_(file) {}
+  bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
+
+ private:
+  const ModelFile& file_;
+};
+
+Result<const Architecture*> architecture_of(const ModelFile& file) {
+  Result<std::optional<std::string>> name = file.metadata().text("general.architecture");
+  if (!name) return tl::unexpected(std::move(name).error());
+  if (!name->has_value()) {
+    return fail(Error::Code::invalid,
+                "the metadata does not say what architecture the model has (general.architecture)", {},
+                "model_invalid");
+  }
+  if (const Architecture* found = find_architecture(**name)) return found;
+  std::vector<std::string_view> known;
+  for (const Architecture* architecture : architectures()) known.push_back(architecture->gguf_name);
+  return fail(Error::Code::unsupported,
+              fmt::format("the architecture {} is not supported; supported are: {}", printable(**name),
+                          fmt::join(known, ", ")),
+              {}, "model_unsupported");
+}
+
+Result<Graph> build_graph(const ModelFile& file) {
+  Result<const Architecture*> architecture = architecture_of(file);
+  if (!architecture) return tl::unexpected(std::move(architecture).error());
+  if (file.tensors().empty()) {
+    return fail(Error::Code::unsupported,
+                "the file holds a vocabulary but no weights; it can be used to tokenize only", {},
+                "model_unsupported");
+  }
+  return (*architecture)->build(file.metadata(), NamesInFile(file));
+}
+
+// The graph, once it is sure that the file has all its weights.
+Result<Graph> checked_graph(const ModelFile& file) {
+  Result<Graph> graph = build_graph(file);
+  if (!graph) return graph;
+  if (Result<> sound = check_weights(*graph, file); !sound) return tl::unexpected(std::move(sound).error());
+  return graph;
+}
+
+Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string& path, Backend& backend) {
+  LoadedModel model;
+  Result<Graph> graph = checked_graph(*file);
+  if (!graph) return tl::unexpected(std::move(graph).error());
+  Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(*file);
+  if (!tokenizer) return tl::unexpected(std::move(tokenizer).error());
+  if ((*tokenizer)->vocabulary() > graph->vocabulary) {
+    return fail(Error::Code::invalid,
+                fmt::format("the tokenizer has {} tokens, but the model only {}", (*tokenizer)->vocabulary(),
+                            graph->vocabulary),
+                {}, "model_invalid");
+  }
+  Result<std::unique_ptr<ChatFormat>> chat_format = load_chat_format(*file, **tokenizer);
+  if (!chat_format) return tl::unexpected(std::move(chat_format).error());
+  Result<BoundWeights> bound = bind_weights(*graph, *file, backend);
+  if (!bound) return tl::unexpected(std::move(bound).error());
+
+  model.info = describe(*file, path);
+  model.file = std::move(file);
+  model.tokenizer = std::move(*tokenizer);
+  model.chat_format = std::move(*chat_format);
+  model.graph = std::move(*graph);
+  model.buffers = std::move(bound->buffers);
+  model.weights = std::move(bound->weights);
+  return model;
+}
+
+}  // namespace
+
+Result<LoadedModel> load(const std::string& path, Backend& backend) {
+  Result<std::unique_ptr<ModelFile>> file = open_model_file(path);
+  if (!file) return tl::unexpected(std::move(file).error());
+  Result<LoadedModel> model = load_file(std::move(*file), path, backend);
+  if (!model) {
+    Error error = std::move(model).error();
+    error.what = std::filesystem::path(path).filename().string() + ": " + error.what;
+    return tl::unexpected(std::move(error));
+  }
+  return model;
+}
+
+Result<> check_loadable(const ModelFile& file) {
+  const std::vector<std::string>& problems = file.report().problems;
+  if (!problems.empty()) return fail(Error::Code::invalid, problems.front(), {}, "model_invalid");
+  Result<Graph> graph = checked_graph(file);
+  if (!graph) return tl::unexpected(std::move(graph).error());
+  return {};
+}
+
+Result<ModelInfo> inspect(const std::string& path) {
+  Result<std::unique_ptr<ModelFile>> file = examine_model_file(path);
+  if (!file) return tl::unexpected(std::move(file).error());
+  return describe(**file, path);
+}
+
+}  // namespace pensieve::model

@@ -1,0 +1,24 @@
+// Options of model loading: where models are found.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "core/option.h"
+
+namespace pensieve::model {
+
+struct Options {
+  std::vector<std::string> models_dir;
+};
+
+inline constexpr std::array kOptions{
+    Option<Options>{
+        .key = "models_dir",
+        .member = &Options::models_dir,
+        .help =
+            "directory searched for model files; may be given several times (default: ~/.pensieve/models)"},
+};
+
+}  // namespace pensieve::model
