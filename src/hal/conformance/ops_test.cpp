@@ -1,0 +1,196 @@
+// Every op, in the forms that models use, on every backend and instruction set, against the reference.
+// Weights are f32 here; codecs are the matter of codecs_test.cpp.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "hal/conformance/graphs.h"
+#include "hal/conformance/runner.h"
+
+namespace pensieve::hal::conformance {
+namespace {
+
+struct OpCase {
+  std::string name;
+  std::function<Graph()> graph;
+  std::string kv = "f32";
+  std::int32_t first_position = 0;
+  Tolerance tolerance{1e-5, 0};
+};
+
+using Activation = ActivateParams::Kind;
+
+// An op on one value of `width` columns, which becomes the logits.
+OpCase on_rows(std::string name, std::int64_t width,
+               std::function<std::uint32_t(GraphWriter&, std::uint32_t)> op) {
+  return {std::move(name), [width, op] {
+            GraphWriter g(width);
+            return g.finish(op(g, g.embed(width)));
+          }};
+}
+
+void add_element_cases(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<std::string, Activation>> kinds{{"silu", Activation::silu},
+                                                              {"gelu", Activation::gelu},
+                                                              {"gelu_tanh", Activation::gelu_tanh},
+                                                              {"relu", Activation::relu}};
+  for (const auto& entry : kinds) {
+    const Activation kind = entry.second;
+    cases.push_back(on_rows("activate_" + entry.first, 77, [kind](GraphWriter& g, std::uint32_t x) {
+      return g.activate(g.scale(x, 3.0F), kind);
+    }));
+    cases.push_back(on_rows("activate_gated_" + entry.first, 96, [kind](GraphWriter& g, std::uint32_t x) {
+      return g.activate_gated(g.scale(x, 2.0F), g.scale(x, -0.5F), kind);
+    }));
+  }
+  cases.push_back(
+      on_rows("add", 67, [](GraphWriter& g, std::uint32_t x) { return g.add(x, g.scale(x, 0.3F)); }));
+  cases.push_back(on_rows("scale", 33, [](GraphWriter& g, std::uint32_t x) { return g.scale(x, 12.5F); }));
+  cases.push_back(on_rows("select_rows", 19, [](GraphWriter& g, std::uint32_t x) {
+    return g.add(g.select_rows(x), g.scale(g.select_rows(x), 2.0F));
+  }));
+  cases.push_back(on_rows("embed", 41, [](GraphWriter&, std::uint32_t x) { return x; }));
+}
+
+void add_norm_cases(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<std::string, NormParams>> forms{
+      {"rms", {NormParams::Kind::rms, 1e-5F, 96}},
+      {"layer", {NormParams::Kind::layer, 1e-5F, 96}},
+      {"rms_groups", {NormParams::Kind::rms, 1e-6F, 24}},
+      {"layer_groups", {NormParams::Kind::layer, 1e-3F, 32}},
+      {"rms_odd", {NormParams::Kind::rms, 1e-5F, 37}},
+      {"layer_odd", {NormParams::Kind::layer, 1e-5F, 37}}};
+  for (const auto& entry : forms) {
+    const NormParams params = entry.second;
+    for (const int weights : {0, 1, 2}) {
+      const std::string name = "norm_" + entry.first +
+                               (weights == 0   ? "_plain"
+                                : weights == 1 ? "_weight"
+                                               : "_weight_bias");
+      const std::int64_t width = params.group_width == 37 ? 37 : 96;
+      cases.push_back(on_rows(name, width, [params, weights](GraphWriter& g, std::uint32_t x) {
+        return g.norm(x, params, "norm", weights);
+      }));
+    }
+  }
+}
+
+void add_rope_cases(std::vector<OpCase>& cases) {
+  RopeParams plain{.head_width = 32, .rotary_width = 32, .base = 10000.0F};
+  RopeParams partial = plain, linear = plain, yarn = plain;
+  partial.rotary_width = 12;
+  linear.scaling = RopeParams::Scaling::linear;
+  linear.scale_factor = 4.0F;
+  yarn.scaling = RopeParams::Scaling::yarn;
+  yarn.scale_factor = 8.0F;
+  yarn.original_context = 512;
+  yarn.attention_factor = 1.2F;
+  const std::vector<std::pair<std::string, RopeParams>> forms{
+      {"", plain}, {"_partial", partial}, {"_linear", linear}, {"_yarn", yarn}};
+  for (const auto& form : forms) {
+    for (const bool interleaved : {true, false}) {
+      for (const bool factors : {false, true}) {
+        RopeParams params = form.second;
+        params.pairing = interleaved ? RopeParams::Pairing::interleaved : RopeParams::Pairing::halves;
+        OpCase made = on_rows(
+            std::string(interleaved ? "rope_interleaved" : "rope_halves") + form.first +
+                (factors ? "_factors" : ""),
+            96, [params, factors](GraphWriter& g, std::uint32_t x) { return g.rope(x, params, factors); });
+        made.first_position = 1500;
+        made.tolerance = {3e-4, 0};  // an angle of thousands of turns in single precision
+        cases.push_back(std::move(made));
+      }
+    }
+  }
+}
+
+Graph attention_graph(AttentionParams params) {
+  GraphWriter g(params.heads * params.value_width);
+  const std::uint32_t x = g.embed(32);
+  const std::uint32_t q = g.linear(x, params.heads * params.key_width, "q"),
+                      k = g.linear(x, params.kv_heads * params.key_width, "k");
+  const std::uint32_t v = g.linear(x, params.kv_heads * params.value_width, "v");
+  return g.finish(g.attention(g.scale(q, 3.0F), k, v, params));
+}
+
+void add_attention_cases(std::vector<OpCase>& cases) {
+  const std::vector<std::pair<std::string, AttentionParams>> forms{
+      {"all_heads", {4, 4, 32, 32, 0.18F}},        {"grouped", {6, 2, 64, 64, 0.125F}},
+      {"one_key_head", {4, 1, 32, 32, 0.18F}},     {"window", {4, 2, 32, 32, 0.18F, 5}},
+      {"soft_cap", {4, 2, 32, 32, 0.5F, 0, 2.0F}}, {"window_soft_cap", {4, 2, 32, 32, 0.5F, 17, 1.5F}},
+      {"narrow_values", {4, 2, 64, 32, 0.125F}},   {"wide_values", {2, 1, 32, 96, 0.18F}}};
+  for (const char* kv : {"f32", "f16", "q8_0"}) {
+    // What 16-bit or 8-bit products of queries and cached keys may cost.
+    const Tolerance tolerance = std::string(kv) == "f32"   ? Tolerance{1e-5, 0}
+                                : std::string(kv) == "f16" ? Tolerance{3e-3, 0}
+                                                           : Tolerance{0, 1e-3};
+    for (const auto& form : forms) {
+      const AttentionParams params = form.second;
+      cases.push_back({"attention_" + form.first + "_kv_" + kv, [params] { return attention_graph(params); },
+                       kv, 0, tolerance});
+    }
+  }
+  for (const char* kv : {"f32", "f16"}) {  // odd head widths have no whole blocks of q8_0
+    const AttentionParams params{3, 1, 20, 12, 0.22F};
+    cases.push_back({std::string("attention_odd_heads_kv_") + kv,
+                     [params] { return attention_graph(params); }, kv, 0,
+                     std::string(kv) == "f32" ? Tolerance{1e-5, 0} : Tolerance{3e-3, 0}});
+  }
+}
+
+struct Case {
+  OpCase op;
+  Target target;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.op.name << " on " << c.target.name();
+}
+
+std::vector<Case> cases() {
+  std::vector<OpCase> ops;
+  add_element_cases(ops);
+  add_norm_cases(ops);
+  add_rope_cases(ops);
+  add_attention_cases(ops);
+  std::vector<Case> all;
+  for (const Target& target : targets()) {
+    for (const OpCase& op : ops) all.push_back({op, target});
+  }
+  return all;
+}
+
+class EveryOp : public testing::TestWithParam<Case> {};
+
+// Prompts and single tokens mixed, several sequences, continued over page borders.
+TEST_P(EveryOp, AgreesWithTheReference) {
+  const OpCase& op = GetParam().op;
+  const TestModel model = make_model(op.graph(), *find_codec("f32"), 5);
+  Session::Options options;
+  options.kv = op.kv;
+  options.first_position = op.first_position;
+  options.page_count = model.graph.state_groups > 0 ? 32 : 1024;
+  const auto wanted = Session::open(reference_target(), model, options);
+  const auto got = Session::open(GetParam().target, model, options);
+  if (wanted == nullptr || got == nullptr) return;
+  const std::int64_t vocabulary = model.graph.vocabulary;
+  const std::vector<std::vector<Piece>> steps{{{0, random_tokens(21, vocabulary, 1)}},
+                                              {{0, random_tokens(1, vocabulary, 2)},
+                                               {1, random_tokens(34, vocabulary, 3)},
+                                               {2, random_tokens(1, vocabulary, 4)}},
+                                              {{2, random_tokens(5, vocabulary, 5), false},
+                                               {0, random_tokens(1, vocabulary, 6)},
+                                               {1, random_tokens(3, vocabulary, 7)}}};
+  for (const std::vector<Piece>& pieces : steps)
+    expect_close(wanted->step(pieces), got->step(pieces), op.tolerance);
+}
+
+std::string case_name(const testing::TestParamInfo<Case>& info) {
+  return info.param.op.name + "_" + info.param.target.name();
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryOp);
+INSTANTIATE_TEST_SUITE_P(, EveryOp, testing::ValuesIn(cases()), case_name);
+
+}  // namespace
+}  // namespace pensieve::hal::conformance

@@ -1,0 +1,134 @@
+// The rules of core/batch.h, one function for each part of a batch.
+#include "hal/reference/batch_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pensieve::hal::reference {
+namespace {
+
+template <class... Values>
+tl::unexpected<Error> wrong(fmt::format_string<Values...> text, Values&&... values) {
+  return fail(Error::Code::invalid, "batch: " + fmt::format(text, std::forward<Values>(values)...));
+}
+
+Result<> check_sizes(const Batch& batch, const BatchRules& rules) {
+  const PlanOptions& options = *rules.options;
+  if (batch.tokens.size() > static_cast<std::size_t>(options.max_rows)) {
+    return wrong("{} rows, but the plan was compiled for {}", batch.tokens.size(), options.max_rows);
+  }
+  if (batch.positions.size() != batch.tokens.size()) {
+    return wrong("{} positions for {} rows", batch.positions.size(), batch.tokens.size());
+  }
+  if (batch.sequence_starts.empty())
+    return wrong("sequence_starts is empty; it needs one entry more than sequences");
+  if (batch.sequences() > options.max_sequences) {
+    return wrong("{} sequences, but the plan was compiled for {}", batch.sequences(), options.max_sequences);
+  }
+  if (batch.page_tables.size() != rules.graph->state_groups) {
+    return wrong("{} page tables for {} groups of states", batch.page_tables.size(),
+                 rules.graph->state_groups);
+  }
+  const auto adapter =
+      std::find_if(batch.adapters.begin(), batch.adapters.end(), [](std::int32_t id) { return id != -1; });
+  if (adapter != batch.adapters.end()) {
+    return fail(Error::Code::unsupported,
+                fmt::format("adapter {}: the reference backend runs base models only", *adapter));
+  }
+  return {};
+}
+
+Result<> check_rows(const Batch& batch, const BatchRules& rules) {
+  const auto starts = batch.sequence_starts;
+  if (starts.front() != 0 || starts.back() != batch.rows()) {
+    return wrong("sequence_starts run from {} to {}, but the rows from 0 to {}", starts.front(),
+                 starts.back(), batch.rows());
+  }
+  for (std::size_t s = 0; s + 1 < starts.size(); ++s) {
+    if (starts[s + 1] < starts[s])
+      return wrong("sequence {} starts at row {} and ends at {}", s, starts[s], starts[s + 1]);
+  }
+  for (std::size_t s = 0; s + 1 < starts.size(); ++s) {
+    for (std::int32_t row = starts[s]; row < starts[s + 1]; ++row) {
+      const std::int32_t position = batch.positions[static_cast<std::size_t>(row)];
+      const bool follows =
+          row == starts[s] ||
+          std::int64_t{position} == std::int64_t{batch.positions[static_cast<std::size_t>(row) - 1]} + 1;
+      if (position < 0 || !follows)
+        return wrong("row {} of sequence {} has position {}, which does not follow", row, s, position);
+    }
+  }
+  for (std::size_t row = 0; rules.reads_tokens && row < batch.tokens.size(); ++row) {
+    if (batch.tokens[row] < 0 || batch.tokens[row] >= rules.graph->vocabulary) {
+      return wrong("row {} has token {}, outside the vocabulary of {}", row, batch.tokens[row],
+                   rules.graph->vocabulary);
+    }
+  }
+  std::int32_t last = -1;
+  for (const std::int32_t row : batch.output_rows) {
+    if (row <= last || row >= batch.rows())
+      return wrong("output row {} after {}, of {} rows", row, last, batch.rows());
+    last = row;
+  }
+  return {};
+}
+
+// Every page that rows of this sequence read or write must exist; those only read must have been written.
+Result<> check_sequence_pages(const Batch& batch, const BatchRules& rules, std::uint32_t group,
+                              std::size_t sequence) {
+  const PageTable& table = batch.page_tables[group];
+  const std::int64_t page_tokens = rules.options->page_tokens, window = rules.windows[group];
+  const auto first_row = static_cast<std::size_t>(batch.sequence_starts[sequence]);
+  const auto end_row = static_cast<std::size_t>(batch.sequence_starts[sequence + 1]);
+  if (first_row == end_row) return {};
+  const std::int64_t start = batch.positions[first_row], last = batch.positions[end_row - 1];
+  const std::int64_t first_read = window > 0 ? std::max<std::int64_t>(start - window + 1, 0) : 0;
+  const std::int64_t pages = table.starts[sequence + 1] - table.starts[sequence];
+  if (last / page_tokens >= pages) {
+    return wrong("sequence {} reaches position {} with {} pages of {} tokens in group {}", sequence, last,
+                 pages, page_tokens, group);
+  }
+  for (std::int64_t i = first_read / page_tokens; i <= last / page_tokens; ++i) {
+    const std::int32_t page = table.pages[static_cast<std::size_t>(table.starts[sequence] + i)];
+    if (page < 0 || page >= rules.options->page_count) {
+      return wrong("page {} of sequence {} in group {}, but there are {} pages", page, sequence, group,
+                   rules.options->page_count);
+    }
+    if (i * page_tokens < start && !rules.pages[group].written(page)) {
+      return wrong("sequence {} continues at position {}, but its page {} in group {} was never written",
+                   sequence, start, page, group);
+    }
+  }
+  return {};
+}
+
+Result<> check_pages(const Batch& batch, const BatchRules& rules) {
+  for (std::uint32_t group = 0; group < rules.graph->state_groups; ++group) {
+    const PageTable& table = batch.page_tables[group];
+    if (table.starts.size() != batch.sequence_starts.size()) {
+      return wrong("page table {} lists {} sequences instead of {}", group,
+                   std::int64_t(table.starts.size()) - 1, batch.sequences());
+    }
+    const bool rises = std::is_sorted(table.starts.begin(), table.starts.end());
+    if (!rises || table.starts.front() < 0 ||
+        static_cast<std::size_t>(table.starts.back()) > table.pages.size()) {
+      return wrong("page table {} has starts outside its {} pages", group, table.pages.size());
+    }
+    if (rules.pages[group].page_bytes() == 0) continue;  // no layer of this segment keeps state in the group
+    for (std::size_t s = 0; s + 1 < batch.sequence_starts.size(); ++s) {
+      if (auto checked = check_sequence_pages(batch, rules, group, s); !checked) return checked;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> check_batch(const Batch& batch, const BatchRules& rules) {
+  if (auto checked = check_sizes(batch, rules); !checked) return checked;
+  if (auto checked = check_rows(batch, rules); !checked) return checked;
+  return check_pages(batch, rules);
+}
+
+}  // namespace pensieve::hal::reference

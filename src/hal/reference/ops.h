@@ -1,0 +1,56 @@
+// Every op of core/graph.h as a plain function on row-major f32 arrays; definitions and shapes: core/ops/*.h.
+// Nothing here checks its arguments: the plan has (graph at compile, batch at submit).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/graph.h"
+#include "hal/reference/kv_pages.h"
+
+namespace pensieve::hal::reference {
+
+struct WeightMatrix {
+  const Codec* codec = nullptr;
+  const unsigned char* bytes = nullptr;
+  std::size_t rows = 0, columns = 0;
+  const unsigned char* row(std::size_t index) const { return bytes + index * codec->row_bytes(columns); }
+};
+
+struct InputRows {
+  const float* data = nullptr;
+  std::size_t rows = 0, width = 0;
+  const float* row(std::size_t index) const { return data + index * width; }
+};
+
+// What attention reads besides its inputs.
+struct AttentionState {
+  KvPages* pages = nullptr;  // of the state's group
+  std::size_t layer = 0;     // index of the state within the group
+  const Batch* batch = nullptr;
+  std::uint32_t group = 0;
+  std::int32_t threads = 1;
+};
+
+void embed(const WeightMatrix& table, std::span<const std::int32_t> tokens, float* out);
+// `bias` has matrix.rows elements, or none.
+void linear(const WeightMatrix& matrix, std::span<const float> bias, InputRows in, std::int32_t threads,
+            float* out);
+void norm(const NormParams& params, std::span<const float> weight, std::span<const float> bias, InputRows in,
+          float* out);
+void rope(const RopeParams& params, std::span<const float> factors, std::span<const std::int32_t> positions,
+          InputRows in, float* out);
+// Writes keys and values first; fails only for want of memory.
+Result<> attention(const AttentionParams& params, const AttentionState& state, InputRows q, InputRows k,
+                   InputRows v, float* out);
+// `gated` is null for the form with one input.
+void activate(const ActivateParams& params, const float* in, const float* gated, std::size_t elements,
+              float* out);
+void add(const float* a, const float* b, std::size_t elements, float* out);
+void scale(const ScaleParams& params, const float* in, std::size_t elements, float* out);
+void select_rows(std::span<const std::int32_t> wanted, InputRows in, float* out);
+
+}  // namespace pensieve::hal::reference
