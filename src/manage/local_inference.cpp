@@ -1,0 +1,194 @@
+// From a request to token ids on the text thread, then over to the engine.
+#include "manage/local_inference.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+namespace pensieve::manage {
+namespace {
+
+Error unloading() {
+  return Error{Error::Code::unavailable, "the model is being unloaded; ask again", "", "model_unloading", {}};
+}
+
+// Runs foreign-facing text work; a library's exception becomes an error here.
+template <class Work>
+auto guarded(Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return fail(Error::Code::exhausted, "not enough memory for this text; shorten it");
+  } catch (const std::exception& problem) {
+    return fail(Error::Code::internal, fmt::format("text processing failed: {}", problem.what()));
+  }
+}
+
+}  // namespace
+
+struct LocalInference::Submission {
+  GenerationId id = 0;
+  GenerationRequest request;
+  std::unique_ptr<ReplySink> sink;
+};
+
+LocalInference::~LocalInference() = default;
+
+Result<Prompt> LocalInference::render_chat(const ChatRequest& request) const {
+  if (!model_.chat_format) {
+    return fail(Error::Code::unsupported,
+                fmt::format("model '{}' has no chat template, so it cannot take 'messages'; send plain text "
+                            "as 'prompt' to /v1/completions",
+                            model_.info.name),
+                "messages", "no_chat_template");
+  }
+  return model_.chat_format->render(request);
+}
+
+Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const GenerationRequest& request) const {
+  std::vector<std::int32_t> tokens;
+  std::string field = "prompt";
+  if (const auto* chat = std::get_if<ChatRequest>(&request.prompt)) {
+    field = "messages";
+    const Result<Prompt> prompt = render_chat(*chat);
+    if (!prompt) return tl::unexpected(prompt.error());
+    tokens = encode_prompt(*model_.tokenizer, *controls_, *prompt);
+  } else if (const auto* text = std::get_if<std::string>(&request.prompt)) {
+    model_.tokenizer->encode(*text, {request.add_special, request.parse_special}, tokens);
+  } else {
+    tokens = std::get<std::vector<std::int32_t>>(request.prompt);
+    const std::int32_t vocabulary = model_.tokenizer->vocabulary();
+    for (const std::int32_t token : tokens) {
+      if (token < 0 || token >= vocabulary) {
+        return fail(Error::Code::invalid,
+                    fmt::format("'prompt' has token id {}, but ids of model '{}' go from 0 to {}", token,
+                                model_.info.name, vocabulary - 1),
+                    "prompt");
+      }
+    }
+  }
+  if (tokens.empty())
+    return fail(Error::Code::invalid, fmt::format("'{}' gives an empty prompt; send some text", field),
+                field);
+  return tokens;
+}
+
+GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) {
+  const GenerationId id = next_id_.fetch_add(1);
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace(id, false);
+  }
+  // Shared because std::function must be copyable; the task is its only owner.
+  auto submission = std::make_shared<Submission>(Submission{id, std::move(request), std::move(sink)});
+  text_->post([this, submission = std::move(submission)](bool abandoned) { admit(*submission, abandoned); });
+  return id;
+}
+
+void LocalInference::admit(Submission& submission, bool abandoned) {
+  GenerationRequest& request = submission.request;
+  bool cancelled = false;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled = waiting_.at(submission.id);
+  }
+  Result<std::vector<std::int32_t>> tokens = tl::unexpected(unloading());
+  if (!abandoned && !cancelled) tokens = guarded([&] { return prompt_tokens(request); });
+
+  std::unique_lock lock(mutex_);
+  cancelled = waiting_.at(submission.id);
+  waiting_.erase(submission.id);
+  if (tokens && !cancelled) {
+    // Under the lock, so that a cancel that no longer finds the id here finds it in the engine.
+    runner_->submit(engine::Request{
+        submission.id, std::move(*tokens), std::move(request.sampling), request.max_tokens,
+        request.min_tokens, std::move(request.stop), request.ignore_eos, request.choices,
+        request.top_logprobs, request.prompt_logprobs, request.cache_prompt, std::move(submission.sink)});
+    return;
+  }
+  lock.unlock();
+  if (cancelled) {
+    cancelled_.fetch_add(1, std::memory_order_relaxed);
+    for (std::int32_t choice = 0; choice < request.choices; ++choice) {
+      submission.sink->on_event({choice, Finished{FinishReason::cancelled, "", {}, {}}});
+    }
+  } else {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    submission.sink->on_event({0, Failed{std::move(tokens.error())}});
+  }
+  submission.sink.reset();
+}
+
+void LocalInference::cancel(GenerationId id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = waiting_.find(id); found != waiting_.end()) {
+    found->second = true;
+  } else {
+    runner_->cancel(id);
+  }
+}
+
+void LocalInference::render(ChatRequest request, Done<std::string> done) {
+  text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
+    if (abandoned) return done(tl::unexpected(unloading()));
+    done(guarded([&]() -> Result<std::string> {
+      const Result<Prompt> prompt = render_chat(request);
+      if (!prompt) return tl::unexpected(prompt.error());
+      return prompt->text();
+    }));
+  });
+}
+
+void LocalInference::tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) {
+  text_->post([this, text = std::move(text), options, done = std::move(done)](bool abandoned) {
+    if (abandoned) return done(tl::unexpected(unloading()));
+    done(guarded([&]() -> Result<TokenizedText> {
+      TokenizedText result;
+      model_.tokenizer->encode(text, options, result.tokens);
+      result.pieces.reserve(result.tokens.size());
+      for (const std::int32_t token : result.tokens)
+        result.pieces.emplace_back(model_.tokenizer->bytes(token, true));
+      return result;
+    }));
+  });
+}
+
+void LocalInference::detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) {
+  text_->post([this, tokens = std::move(tokens), done = std::move(done)](bool abandoned) {
+    if (abandoned) return done(tl::unexpected(unloading()));
+    done(guarded([&]() -> Result<std::string> {
+      const std::int32_t vocabulary = model_.tokenizer->vocabulary();
+      for (const std::int32_t token : tokens) {
+        if (token >= 0 && token < vocabulary) continue;
+        return fail(Error::Code::invalid,
+                    fmt::format("'tokens' has id {}, but ids of model '{}' go from 0 to {}", token,
+                                model_.info.name, vocabulary - 1),
+                    "tokens");
+      }
+      return model_.tokenizer->decode(tokens, true);
+    }));
+  });
+}
+
+void LocalInference::count(ChatRequest request, Done<std::int64_t> done) {
+  text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
+    if (abandoned) return done(tl::unexpected(unloading()));
+    done(guarded([&]() -> Result<std::int64_t> {
+      const Result<Prompt> prompt = render_chat(request);
+      if (!prompt) return tl::unexpected(prompt.error());
+      return static_cast<std::int64_t>(encode_prompt(*model_.tokenizer, *controls_, *prompt).size());
+    }));
+  });
+}
+
+InferenceStats LocalInference::stats() const {
+  InferenceStats stats = runner_->stats();
+  stats.failed += refused_.load(std::memory_order_relaxed);
+  stats.cancelled += cancelled_.load(std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  stats.waiting += static_cast<std::int32_t>(waiting_.size());
+  return stats;
+}
+
+}  // namespace pensieve::manage

@@ -1,0 +1,81 @@
+// LocalInference: one loaded model that runs in this process, behind the Inference seam.
+// Text work happens on a thread of its own, generation on the engine's; callers never wait. Not a pool
+// (model_pool.h).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/inference.h"
+#include "engine/options.h"
+#include "engine/runner.h"
+#include "hal/options.h"
+#include "manage/encode_prompt.h"
+#include "manage/task_thread.h"
+#include "model/loaded_model.h"
+#include "util/log.h"
+
+namespace pensieve::manage {
+
+// What a model needs and what there is, in bytes; decided before a plan is compiled.
+struct MemoryPlan {
+  engine::Capacity capacity;
+  MemoryEstimate estimate;
+  std::size_t available = 0;
+};
+
+// Shrinks the state until weights, state and scratch fit into `available`; an error states needed and
+// available bytes.
+Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel& model,
+                               const engine::Options& options, std::size_t available);
+
+class LocalInference final : public Inference {
+ public:
+  // Opens the device, loads, plans memory, compiles and starts the engine. Takes seconds for a large model.
+  // An empty `name` means the file's own.
+  static Result<std::unique_ptr<LocalInference>> load(const std::string& path, const std::string& name,
+                                                      const hal::Options& hardware,
+                                                      const engine::Options& options, util::Log& log);
+  ~LocalInference() override;
+
+  const ModelInfo& info() const override { return model_.info; }
+  GenerationId submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) override;
+  void cancel(GenerationId id) override;
+  void render(ChatRequest request, Done<std::string> done) override;
+  void tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) override;
+  void detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) override;
+  void count(ChatRequest request, Done<std::int64_t> done) override;
+  InferenceStats stats() const override;
+
+  MemoryEstimate memory() const { return memory_; }
+
+ private:
+  struct Submission;
+
+  LocalInference() = default;
+  Result<> start(const hal::Options& hardware, const engine::Options& options, util::Log& log);
+  void admit(Submission& submission, bool abandoned);
+  Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request) const;
+  Result<Prompt> render_chat(const ChatRequest& request) const;
+
+  // In the order of construction: each uses those above it.
+  std::unique_ptr<Backend> backend_;
+  model::LoadedModel model_;
+  std::unique_ptr<ControlTokens> controls_;
+  MemoryEstimate memory_;
+  std::unique_ptr<engine::Runner> runner_;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<GenerationId, bool>
+      waiting_;  // not yet with the engine; true: cancelled. Guarded by mutex_
+  std::atomic<GenerationId> next_id_{1};
+  std::atomic<std::uint64_t> refused_{0}, cancelled_{0};  // ended before the engine saw them
+  std::unique_ptr<TaskThread> text_;                      // last: its tasks use all of the above
+};
+
+}  // namespace pensieve::manage

@@ -1,0 +1,113 @@
+// Loading: device, file, memory plan, compiled plan, engine; each step refuses with its reason before the
+// next one costs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "hal/backends.h"
+#include "hal/detect/memory.h"
+#include "manage/local_inference.h"
+
+namespace pensieve::manage {
+namespace {
+
+constexpr std::size_t kReserve = std::size_t{256}
+                                 << 20;  // left to the rest of the machine, at most an eighth of what is free
+
+std::size_t usable_memory(const DeviceInfo& device) {
+  std::size_t free = device.memory_free;
+  if (device.unified || free == 0) {
+    const hal::MemoryFacts facts = hal::detect_memory();
+    free = free == 0 ? facts.available : std::min(free, facts.available);
+  }
+  return free - std::min(kReserve, free / 8);
+}
+
+double mebibytes(std::size_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
+Error does_not_fit(const ModelInfo& info, const MemoryEstimate& needed, std::size_t available) {
+  return Error{Error::Code::exhausted,
+               fmt::format("model '{}' does not fit: it needs {:.0f} MiB (weights {:.0f}, cache {:.0f}, "
+                           "scratch {:.0f}), {:.0f} MiB are available; "
+                           "use a smaller model, --context or --parallel",
+                           info.name, mebibytes(needed.total()), mebibytes(needed.weights),
+                           mebibytes(needed.state), mebibytes(needed.scratch), mebibytes(available)),
+               "",
+               "out_of_memory",
+               {{"needed_bytes", static_cast<std::int64_t>(needed.total())},
+                {"available_bytes", static_cast<std::int64_t>(available)}}};
+}
+
+}  // namespace
+
+Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel& model,
+                               const engine::Options& options, std::size_t available) {
+  constexpr int kTries =
+      4;  // a device's layout may need more than the bytes of the elements: shrink until it fits
+  std::size_t budget = available;
+  MemoryEstimate estimate;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    Result<engine::Capacity> capacity = engine::choose_capacity(model.graph, options, budget);
+    if (!capacity) return tl::unexpected(std::move(capacity.error()));
+    estimate = backend.estimate(Segment::whole(model.graph), model.weights, capacity->plan);
+    if (estimate.total() <= available) return MemoryPlan{std::move(*capacity), estimate, available};
+    const std::size_t excess = estimate.total() - available;
+    if (excess >= estimate.state) break;
+    budget = estimate.state - excess;
+  }
+  return tl::unexpected(does_not_fit(model.info, estimate, available));
+}
+
+Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& path, const std::string& name,
+                                                             const hal::Options& hardware,
+                                                             const engine::Options& options, util::Log& log) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::unique_ptr<LocalInference> inference(new LocalInference());
+  Result<std::unique_ptr<Backend>> backend =
+      hal::open_backend(hardware.backend, {static_cast<std::int32_t>(hardware.threads), hardware.isa});
+  if (!backend) return tl::unexpected(std::move(backend.error()));
+  inference->backend_ = std::move(*backend);
+  Result<model::LoadedModel> loaded = model::load(path, *inference->backend_);
+  if (!loaded) return tl::unexpected(std::move(loaded.error()));
+  inference->model_ = std::move(*loaded);
+  if (!name.empty()) inference->model_.info.name = name;
+  if (Result<> started = inference->start(hardware, options, log); !started)
+    return tl::unexpected(std::move(started.error()));
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  log.write(util::LogLevel::info, "model_loaded",
+            {{"model", std::string_view(inference->model_.info.name)},
+             {"device", std::string_view(inference->backend_->info().name)},
+             {"kernels", std::string_view(inference->backend_->info().kernels)},
+             {"context", inference->model_.info.effective_context},
+             {"memory_bytes", static_cast<std::int64_t>(inference->memory_.total())},
+             {"milliseconds", static_cast<std::int64_t>(milliseconds.count())}});
+  return inference;
+}
+
+Result<> LocalInference::start(const hal::Options& hardware, const engine::Options& options, util::Log& log) {
+  const Result<MemoryPlan> memory = plan_memory(*backend_, model_, options, usable_memory(backend_->info()));
+  if (!memory) return tl::unexpected(memory.error());
+  memory_ = memory->estimate;
+  log.write(util::LogLevel::debug, "memory_planned",
+            {{"model", std::string_view(model_.info.name)},
+             {"backend", std::string_view(hardware.backend)},
+             {"weights_bytes", static_cast<std::int64_t>(memory_.weights)},
+             {"state_bytes", static_cast<std::int64_t>(memory_.state)},
+             {"scratch_bytes", static_cast<std::int64_t>(memory_.scratch)},
+             {"available_bytes", static_cast<std::int64_t>(memory->available)}});
+  Result<std::unique_ptr<Plan>> plan =
+      backend_->compile(Segment::whole(model_.graph), model_.weights, memory->capacity.plan);
+  if (!plan) return tl::unexpected(std::move(plan.error()));
+  model_.info.effective_context = memory->capacity.context;
+  controls_ = std::make_unique<ControlTokens>(*model_.tokenizer);
+  runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
+                                  memory->capacity, options);
+  text_ = std::make_unique<TaskThread>();
+  return {};
+}
+
+}  // namespace pensieve::manage

@@ -1,0 +1,245 @@
+// One model in this process, from request to events: a tiny model over backends that need no real weights.
+#include "manage/local_inference.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "hal/backends.h"
+#include "model/tiny_llama_for_test.h"
+
+namespace pensieve::manage {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kTemplate =
+    "{% for m in messages %}<|begin|>{{ m.role }}:{{ m.content }}<|end|>{% endfor %}{% if "
+    "add_generation_prompt %}<|begin|>{% endif %}";
+
+// Collects events; waits for the last one.
+class Events {
+ public:
+  std::unique_ptr<ReplySink> sink() { return std::make_unique<Sink>(*this); }
+  std::vector<ReplyEvent> wait() {
+    std::unique_lock lock(mutex_);
+    closed_.wait(lock, [this] { return done_; });
+    return std::move(events_);
+  }
+
+ private:
+  class Sink final : public ReplySink {
+   public:
+    explicit Sink(Events& events) : events_(events) {}
+    ~Sink() override {
+      const std::lock_guard lock(events_.mutex_);
+      events_.done_ = true;
+      events_.closed_.notify_all();
+    }
+    void on_event(ReplyEvent event) override {
+      const std::lock_guard lock(events_.mutex_);
+      events_.events_.push_back(std::move(event));
+    }
+
+   private:
+    Events& events_;
+  };
+  std::mutex mutex_;
+  std::condition_variable closed_;
+  std::vector<ReplyEvent> events_;
+  bool done_ = false;
+};
+
+template <class T>
+std::vector<T> only(const std::vector<ReplyEvent>& events) {
+  std::vector<T> found;
+  for (const ReplyEvent& event : events) {
+    if (const T* held = std::get_if<T>(&event.what)) found.push_back(*held);
+  }
+  return found;
+}
+
+ChatRequest say(std::string text) {
+  ChatMessage message;
+  message.role = "user";
+  message.content = std::move(text);
+  ChatRequest request;
+  request.messages.push_back(std::move(message));
+  return request;
+}
+
+class LocalInferenceTest : public testing::Test {
+ protected:
+  LocalInferenceTest()
+      : path_(std::filesystem::temp_directory_path() /
+              ("pensieve-local-" + std::to_string(::getpid()) + ".gguf")) {}
+  ~LocalInferenceTest() override { std::filesystem::remove(path_); }
+
+  std::unique_ptr<LocalInference> load(bool with_template = true, const std::string& backend = "null") {
+    model::testing::TinyLlama tiny;
+    if (with_template)
+      tiny.extra = [](model::testing::GgufWriter& file) { file.text("tokenizer.chat_template", kTemplate); };
+    std::ofstream(path_, std::ios::binary) << model::testing::tiny_llama(tiny).bytes;
+    hal::Options hardware;
+    hardware.backend = backend;
+    hardware.threads = 1;
+    Result<std::unique_ptr<LocalInference>> model =
+        LocalInference::load(path_.string(), "tiny", hardware, {}, log_);
+    EXPECT_TRUE(model) << (model ? "" : model.error().what);
+    return model ? std::move(*model) : nullptr;
+  }
+  static std::vector<ReplyEvent> run(LocalInference& model, GenerationRequest request) {
+    Events events;
+    model.submit(std::move(request), events.sink());
+    return events.wait();
+  }
+  template <class Prompt>
+  static GenerationRequest asking(Prompt prompt, std::int64_t tokens = 4) {
+    GenerationRequest request;
+    request.prompt = std::move(prompt);
+    request.max_tokens = tokens;
+    request.sampling.temperature = 0;
+    return request;
+  }
+  static Error failure(LocalInference& model, GenerationRequest request) {
+    const std::vector<Failed> failed = only<Failed>(run(model, std::move(request)));
+    EXPECT_EQ(failed.size(), 1U);
+    return failed.empty() ? Error{} : failed.front().error;
+  }
+
+  std::filesystem::path path_;
+  util::Log log_{util::LogLevel::off};
+};
+
+TEST_F(LocalInferenceTest, AnswersTextTokensAndConversations) {
+  const auto model = load();
+  for (const GenerationRequest& request :
+       {asking(std::string("hello")), asking(std::vector<std::int32_t>{65, 66}), asking(say("hello"))}) {
+    const std::vector<ReplyEvent> events = run(*model, request);
+    ASSERT_EQ(only<Finished>(events).size(), 1U);
+    EXPECT_EQ(only<Finished>(events).front().reason, FinishReason::length);
+    EXPECT_EQ(only<Finished>(events).front().usage.completion_tokens, 4);
+  }
+  EXPECT_EQ(model->info().name, "tiny");
+  EXPECT_EQ(model->info().effective_context, 128);
+  EXPECT_EQ(model->stats().finished, 3U);
+}
+
+TEST_F(LocalInferenceTest, RealArithmeticAnswersToo) {
+  const auto model = load(true, "reference");
+  EXPECT_EQ(only<Finished>(run(*model, asking(say("hello"), 2))).size(), 1U);
+}
+
+TEST_F(LocalInferenceTest, ProblemsArriveAsEvents) {
+  const auto model = load(false);
+  EXPECT_EQ(failure(*model, asking(std::string())).code, Error::Code::invalid);
+  EXPECT_THAT(failure(*model, asking(std::vector<std::int32_t>{1, 258})).what, HasSubstr("258"));
+  EXPECT_THAT(failure(*model, asking(std::vector<std::int32_t>{-1})).what, HasSubstr("0 to 257"));
+  EXPECT_THAT(failure(*model, asking(say("hello"))).what, HasSubstr("/v1/completions"));
+  EXPECT_EQ(failure(*model, asking(std::string(1000, 'x'))).reason, "context_length_exceeded");
+  EXPECT_GE(model->stats().failed, 4U);
+}
+
+TEST_F(LocalInferenceTest, CancelReachesWhatHasNotBeenTokenized) {
+  const auto model = load();
+  std::promise<void> gate;
+  model->render(say("x"),
+                [opened = gate.get_future().share()](const Result<std::string>&) { opened.wait(); });
+  Events events;
+  GenerationRequest request = asking(std::string("hello"), 100);
+  request.choices = 2;
+  model->cancel(model->submit(std::move(request), events.sink()));
+  gate.set_value();
+  const std::vector<ReplyEvent> all = events.wait();
+  const std::vector<Finished> finished = only<Finished>(all);
+  ASSERT_EQ(finished.size(), 2U);
+  EXPECT_EQ(all.size(), 2U);
+  for (const Finished& end : finished) EXPECT_EQ(end.reason, FinishReason::cancelled);
+  EXPECT_EQ(model->stats().cancelled, 1U);
+  model->cancel(12345);  // unknown: ignored
+}
+
+TEST_F(LocalInferenceTest, WhoWaitsAtTheEndIsAnswered) {
+  Events events;
+  std::promise<bool> counted;
+  {
+    const auto model = load();
+    std::promise<void> gate;
+    model->render(say("x"),
+                  [opened = gate.get_future().share()](const Result<std::string>&) { opened.wait(); });
+    model->submit(asking(std::string("hello")), events.sink());
+    model->count(say("x"), [&](const Result<std::int64_t>& count) { counted.set_value(count.has_value()); });
+    gate.set_value();
+  }
+  const std::vector<ReplyEvent> all = events.wait();
+  EXPECT_EQ(only<Finished>(all).size() + only<Failed>(all).size(), 1U);
+  (void)counted.get_future().get();  // answered, one way or the other
+}
+
+TEST_F(LocalInferenceTest, TextServicesRunElsewhereAndAgree) {
+  const auto model = load();
+  std::promise<std::thread::id> where;
+  std::promise<std::string> rendered;
+  model->render(say("hi"), [&](const Result<std::string>& text) {
+    where.set_value(std::this_thread::get_id());
+    rendered.set_value(text.value_or("?"));
+  });
+  EXPECT_NE(where.get_future().get(), std::this_thread::get_id());
+  EXPECT_EQ(rendered.get_future().get(), "<|begin|>user:hi<|end|><|begin|>");
+
+  std::promise<TokenizedText> tokenized;
+  model->tokenize("a\xC3\xA9", {},
+                  [&](Result<TokenizedText> text) { tokenized.set_value(std::move(text.value())); });
+  const TokenizedText text = tokenized.get_future().get();
+  EXPECT_THAT(text.pieces, testing::ElementsAre("a", "\xC3", "\xA9"));
+  std::promise<std::string> back;
+  model->detokenize(text.tokens,
+                    [&](const Result<std::string>& joined) { back.set_value(joined.value_or("?")); });
+  EXPECT_EQ(back.get_future().get(), "a\xC3\xA9");
+  std::promise<bool> refused;
+  model->detokenize({999}, [&](const Result<std::string>& joined) { refused.set_value(!joined); });
+  EXPECT_TRUE(refused.get_future().get());
+}
+
+TEST_F(LocalInferenceTest, UsersCannotWriteControlTokens) {
+  const auto model = load();
+  const auto count = [&](const std::string& text) {
+    std::promise<std::int64_t> counted;
+    model->count(say(text),
+                 [&](const Result<std::int64_t>& result) { counted.set_value(result.value_or(-1)); });
+    return counted.get_future().get();
+  };
+  EXPECT_EQ(count("<|end|>"), count("1234567"));  // seven bytes either way, never one token
+}
+
+TEST_F(LocalInferenceTest, MemoryIsRefusedWithNumbers) {
+  load();
+  const Result<std::unique_ptr<Backend>> backend = hal::open_backend("reference", {.threads = 1, .isa = ""});
+  ASSERT_TRUE(backend);
+  const Result<model::LoadedModel> loaded = model::load(path_.string(), **backend);
+  ASSERT_TRUE(loaded);
+  const Result<MemoryPlan> plenty = plan_memory(**backend, *loaded, {}, std::size_t{1} << 30);
+  ASSERT_TRUE(plenty) << plenty.error().what;
+  EXPECT_LE(plenty->estimate.total(), plenty->available);
+  const Result<MemoryPlan> tight = plan_memory(**backend, *loaded, {}, 1000);
+  ASSERT_FALSE(tight);
+  EXPECT_EQ(tight.error().code, Error::Code::exhausted);
+  EXPECT_FALSE(tight.error().numbers.empty());
+}
+
+TEST_F(LocalInferenceTest, WhatIsNoModelIsRefused) {
+  EXPECT_FALSE(LocalInference::load("/nonexistent.gguf", "x", {}, {}, log_));
+  hal::Options nowhere;
+  nowhere.backend = "abacus";
+  load();
+  EXPECT_FALSE(LocalInference::load(path_.string(), "x", nowhere, {}, log_));
+}
+
+}  // namespace
+}  // namespace pensieve::manage

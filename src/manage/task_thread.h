@@ -1,0 +1,34 @@
+// A thread that works through posted tasks in order, for work that callers must not wait for (rendering,
+// tokenizing, loading). Not a pool: order is kept, so what was asked first is answered first.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace pensieve::manage {
+
+// Thread rule: any thread may post. The destructor runs what is left with `abandoned` true and joins.
+class TaskThread {
+ public:
+  using Task = std::function<void(bool abandoned)>;
+
+  TaskThread();
+  TaskThread(const TaskThread&) = delete;
+  TaskThread& operator=(const TaskThread&) = delete;
+  ~TaskThread();
+  void post(Task task);
+
+ private:
+  void loop();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Task> tasks_;  // guarded by mutex_
+  bool stop_ = false;       // guarded by mutex_
+  std::thread thread_;      // last: starts when the rest stands
+};
+
+}  // namespace pensieve::manage
