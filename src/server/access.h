@@ -1,0 +1,47 @@
+// Access rules that need no endpoint: whose Host and Origin are accepted, and whether a key is right. Pure
+// functions over strings; the connection asks them before it reads a body.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pensieve::server {
+
+// Keys are kept and compared as SHA-256 digests, all of them each time, so that the time taken tells nothing.
+// Thread rule: immutable.
+class KeyRing {
+ public:
+  explicit KeyRing(const std::vector<std::string>& keys);
+  bool open() const { return digests_.empty(); }  // no key is wanted
+  bool accepts(std::string_view key) const;
+
+ private:
+  std::vector<std::array<unsigned char, 32>> digests_;
+};
+
+// Names under which this server may be called: guards against DNS rebinding, where a web site points its own
+// name here. Thread rule: immutable.
+class HostNames {
+ public:
+  // `bound`: the address that is listened on; a wildcard accepts every IP literal (a rebinding attack needs a
+  // name) and this machine's own name.
+  HostNames(std::string bound, std::vector<std::string> allowed);
+  // `authority` is a Host header's value: name or address, with or without port.
+  bool accepts_host(std::string_view authority) const;
+  // An Origin header: pages of this machine, this server's own pages (same authority as `host`), and allowed
+  // names.
+  bool accepts_origin(std::string_view origin, std::string_view host) const;
+
+ private:
+  bool accepts_name(const std::string& name) const;
+  std::string bound_;
+  bool wildcard_;
+  std::string machine_;
+  std::vector<std::string> allowed_;
+};
+
+bool is_loopback_name(std::string_view name);  // localhost, *.localhost, 127.x.y.z, ::1
+
+}  // namespace pensieve::server

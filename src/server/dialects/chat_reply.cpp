@@ -1,0 +1,154 @@
+// See chat_reply.h.
+#include "server/dialects/chat_reply.h"
+
+#include <variant>
+
+namespace pensieve::server {
+namespace {
+
+void append_bytes(std::string_view bytes, std::string& out) {
+  out += '[';
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i > 0) out += ',';
+    out += std::to_string(static_cast<unsigned char>(bytes[i]));
+  }
+  out += ']';
+}
+
+// {"token":…,"logprob":…,"bytes":[…] without the closing brace.
+void append_token(std::string_view bytes, float logprob, std::string& out) {
+  out += "{\"token\":";
+  append_string(bytes, out);
+  out += ",\"logprob\":";
+  append_logprob(logprob, out);
+  out += ",\"bytes\":";
+  append_bytes(bytes, out);
+}
+
+void append_logprobs(const std::vector<TokenLogprob>& tokens, std::string& out) {
+  for (const TokenLogprob& entry : tokens) {
+    if (!out.empty()) out += ',';
+    append_token(entry.bytes, entry.logprob, out);
+    out += ",\"top_logprobs\":[";
+    for (std::size_t i = 0; i < entry.top.size(); ++i) {
+      if (i > 0) out += ',';
+      append_token(entry.top[i].bytes, entry.top[i].logprob, out);
+      out += '}';
+    }
+    out += "]}";
+  }
+}
+
+}  // namespace
+
+ChatDocument::ChatDocument(const Call& call, ReplyHead head)
+    : head_(std::move(head)),
+      logprobs_(call.generation.top_logprobs >= 0),
+      choices_(static_cast<std::size_t>(call.generation.choices)) {}
+
+void ChatDocument::receive(std::size_t, ReplyEvent& event) {
+  Choice& choice = choices_[static_cast<std::size_t>(event.choice)];
+  if (const auto* delta = std::get_if<TextDelta>(&event.what)) {
+    (delta->reasoning ? choice.reasoning : choice.content) += delta->text;
+    if (logprobs_) append_logprobs(delta->logprobs, choice.logprobs);
+  } else if (const auto* finished = std::get_if<Finished>(&event.what)) {
+    choice.reason = finished->reason;
+    usage_.add(0, *finished);
+  }
+}
+
+std::string ChatDocument::text() const {
+  std::string out;
+  append_reply_head(head_, "chat.completion", out);
+  out += ",\"choices\":[";
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    const Choice& choice = choices_[i];
+    out += (i > 0 ? ",{\"index\":" : "{\"index\":") + std::to_string(i);
+    out += R"(,"message":{"role":"assistant","content":)";
+    append_string(choice.content, out);
+    out += ",\"refusal\":null";
+    if (!choice.reasoning.empty()) {
+      out += ",\"reasoning_content\":";
+      append_string(choice.reasoning, out);
+    }
+    out += "},\"logprobs\":";
+    out += logprobs_ ? "{\"content\":[" + choice.logprobs + "],\"refusal\":null}" : "null";
+    out += ",\"finish_reason\":";
+    append_string(finish_name(choice.reason), out);
+    out += '}';
+  }
+  out += "],\"usage\":";
+  usage_.append_usage(out);
+  out += ",\"timings\":";
+  usage_.append_timings(out);
+  return out + "}";
+}
+
+ChatStream::ChatStream(const Call& call, ReplyHead head, Exchange& exchange)
+    : exchange_(exchange),
+      logprobs_(call.generation.top_logprobs >= 0),
+      include_usage_(call.include_usage),
+      open_(call.generation.choices) {
+  append_reply_head(head, "chat.completion.chunk", front_);
+  front_ += ",\"choices\":[";
+}
+
+void ChatStream::send(std::int32_t choice, std::string_view delta, std::string_view logprobs,
+                      std::string_view finish_reason, std::string_view extra) {
+  chunk_ = front_;
+  chunk_ += "{\"index\":";
+  chunk_ += std::to_string(choice);
+  chunk_ += ",\"delta\":";
+  chunk_ += delta;
+  chunk_ += ",\"logprobs\":";
+  chunk_ += logprobs;
+  chunk_ += ",\"finish_reason\":";
+  chunk_ += finish_reason;
+  chunk_ += include_usage_ ? "}],\"usage\":null" : "}]";
+  chunk_ += extra;
+  chunk_ += '}';
+  exchange_.send_event("", chunk_);
+}
+
+void ChatStream::send_text(std::int32_t choice, const TextDelta& delta) {
+  if (delta.text.empty() && delta.logprobs.empty()) return;
+  std::string body = delta.reasoning ? "{\"reasoning_content\":" : "{\"content\":";
+  append_string(delta.text, body);
+  body += '}';
+  std::string logprobs = "null";
+  if (logprobs_ && !delta.logprobs.empty()) {
+    logprobs.clear();
+    append_logprobs(delta.logprobs, logprobs);
+    logprobs = "{\"content\":[" + logprobs + "],\"refusal\":null}";
+  }
+  send(choice, body, logprobs, "null");
+}
+
+void ChatStream::receive(std::size_t, ReplyEvent& event) {
+  if (std::holds_alternative<Started>(event.what)) {
+    send(event.choice, R"({"role":"assistant","content":""})", "null", "null");
+  } else if (const auto* delta = std::get_if<TextDelta>(&event.what)) {
+    send_text(event.choice, *delta);
+  } else if (const auto* finished = std::get_if<Finished>(&event.what)) {
+    usage_.add(0, *finished);
+    std::string reason, timings;
+    append_string(finish_name(finished->reason), reason);
+    if (--open_ == 0) {
+      timings = ",\"timings\":";
+      usage_.append_timings(timings);
+    }
+    send(event.choice, "{}", "null", reason, timings);
+  }
+}
+
+void ChatStream::finish() {
+  if (include_usage_) {
+    chunk_ = front_ + "],\"usage\":";
+    usage_.append_usage(chunk_);
+    chunk_ += '}';
+    exchange_.send_event("", chunk_);
+  }
+  exchange_.send_event("", "[DONE]");
+}
+
+}  // namespace pensieve::server

@@ -1,0 +1,88 @@
+// See errors.h.
+#include "server/dialects/errors.h"
+
+#include "util/json.h"
+
+namespace pensieve::server {
+namespace {
+
+const char* type_of(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "unavailable_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+void append_text_or_null(std::string& out, const std::string& text) {
+  if (text.empty()) {
+    out += "null";
+    return;
+  }
+  out += '"';
+  util::json_escape(text, out);
+  out += '"';
+}
+
+}  // namespace
+
+int http_status(const Error& error) {
+  using Code = Error::Code;
+  switch (error.code) {
+    case Code::invalid:
+    case Code::unsupported:
+      return 400;
+    case Code::not_found:
+      return 404;
+    case Code::exhausted:
+      return error.reason == "context_length_exceeded" ? 400 : 503;
+    case Code::cancelled:
+      return 499;
+    case Code::unavailable:
+      return 503;
+    case Code::io:
+    case Code::internal:
+      return 500;
+  }
+  return 500;
+}
+
+std::string error_body(int status, const Error& error) {
+  std::string out = R"({"error":{"message":")";
+  util::json_escape(error.what, out);
+  out += R"(","type":")";
+  out += type_of(status);
+  out += R"(","param":)";
+  append_text_or_null(out, error.field);
+  out += R"(,"code":)";
+  append_text_or_null(out, error.reason);
+  for (const auto& number : error.numbers) {
+    out += ",\"";
+    util::json_escape(number.first, out);
+    out += "\":" + std::to_string(number.second);
+  }
+  return out + "}}";
+}
+
+void reply_status(Exchange& exchange, int status, const Error& error, std::vector<Header> headers) {
+  if (exchange.cancelled() == Cancelled::client_gone) return;
+  std::string body = error_body(status, error);
+  if (exchange.replied()) return exchange.send_event("", body);
+  if (status == 429 || status == 503) headers.push_back({"retry-after", "1"});
+  exchange.reply(status, "application/json", std::move(body), std::move(headers));
+}
+
+void reply_error(Exchange& exchange, const Error& error) {
+  reply_status(exchange, http_status(error), error);
+}
+
+}  // namespace pensieve::server

@@ -1,0 +1,39 @@
+// The fields that every OpenAI-style generating request shares: which model, how to sample, when to stop, how
+// to answer.
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/generation.h"
+#include "core/model_info.h"
+#include "server/dialects/fields.h"
+
+namespace pensieve::server {
+
+// What a client asked for, checked as far as possible without knowing the model.
+struct Call {
+  std::string model;  // empty: the server's only one
+  bool stream = false;
+  bool include_usage = false;        // a last chunk with the usage
+  GenerationRequest generation;      // its sampling is set by fit_to_model
+  std::vector<std::string> unknown;  // fields ignored, for the log
+
+  // Samplers that the client set, over the model's own defaults; and token ids that the vocabulary must hold.
+  struct Change {
+    void (*set)(SamplingParams&, double);
+    double value;
+  };
+  std::vector<Change> changes;
+  std::vector<std::pair<std::int64_t, float>> logit_bias;
+};
+
+std::span<const Field> generation_fields();
+// `max_tokens_minimum`: 1, or 0 where reading the prompt alone makes sense.
+Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimum, Call& call);
+// Completes call.generation.sampling; refuses token ids that the model does not have.
+Result<> fit_to_model(const ModelInfo& info, Call& call);
+
+}  // namespace pensieve::server

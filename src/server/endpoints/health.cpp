@@ -1,0 +1,26 @@
+// GET /health: as llama-server's, which scripts and tools wait on.
+#include "server/context.h"
+#include "server/endpoint.h"
+
+namespace pensieve::server {
+namespace {
+
+constexpr std::string_view kPaths[] = {"/health", "/v1/health"};
+
+Task<void> handle(Exchange& exchange, Context& context) {
+  if (context.services.models.ready()) {
+    exchange.reply(200, "application/json", R"({"status":"ok"})");
+  } else {
+    exchange.reply(503, "application/json",
+                   R"({"error":{"code":503,"message":"Loading model","type":"unavailable_error"}})",
+                   {{"retry-after", "1"}});
+  }
+  co_return;
+}
+
+}  // namespace
+
+extern const Endpoint endpoint_health;
+const Endpoint endpoint_health{"GET", kPaths, &handle, Access::everybody};
+
+}  // namespace pensieve::server

@@ -1,0 +1,37 @@
+// POST /v1/chat/completions/input_tokens: how many tokens a chat completion's body would give the model to
+// read.
+#include "server/context.h"
+#include "server/dialects/chat_request.h"
+#include "server/dialects/errors.h"
+#include "server/endpoint.h"
+#include "server/generation.h"
+
+namespace pensieve::server {
+namespace {
+
+constexpr std::string_view kPaths[] = {"/v1/chat/completions/input_tokens", "/chat/completions/input_tokens"};
+
+Task<void> handle(Exchange& exchange, Context& context) {
+  const Result<Call> call =
+      parse_body(exchange.request().body).and_then([](const Json& body) { return read_chat_call(body); });
+  if (!call) co_return reply_error(exchange, call.error());
+  const auto model = co_await acquire_model(exchange, context, call->model);
+  if (!model) co_return reply_error(exchange, model.error());
+  Inference& inference = **model;
+  const ChatRequest chat = std::get<ChatRequest>(call->generation.prompt);
+  using Answer = Result<std::int64_t>;
+  std::function<void(std::function<void(Answer)>)> start =
+      [&inference, chat](std::function<void(Answer)> done) { inference.count(chat, std::move(done)); };
+  const auto count = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  if (!count) co_return reply_error(exchange, count.error());
+  exchange.reply(
+      200, "application/json",
+      R"({"object":"chat.completion.input_tokens","input_tokens":)" + std::to_string(*count) + "}");
+}
+
+}  // namespace
+
+extern const Endpoint endpoint_input_tokens;
+const Endpoint endpoint_input_tokens{"POST", kPaths, &handle};
+
+}  // namespace pensieve::server

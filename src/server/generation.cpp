@@ -1,0 +1,124 @@
+// See generation.h.
+#include "server/generation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/model_stats.h"
+#include "server/reply_queue.h"
+
+namespace pensieve::server {
+namespace {
+
+// One call of run_generations: counts what is still to come.
+class Run {
+ public:
+  Run(std::size_t generations, std::int64_t choices, GenerationReceiver& receiver)
+      : heard_(generations, false),
+        open_(static_cast<std::int64_t>(generations) * choices),
+        receiver_(receiver) {}
+
+  bool finished() const { return open_ == 0; }
+
+  // Events are held back until every generation was heard of or text has come: a refusal of any can then
+  // still be an error status instead of a broken stream.
+  Result<> take(std::vector<GenerationEvent>& batch) {
+    for (GenerationEvent& entry : batch) {
+      if (auto* failed = std::get_if<Failed>(&entry.event.what))
+        return tl::unexpected(std::move(failed->error));
+      const auto* finished = std::get_if<Finished>(&entry.event.what);
+      if (finished &&
+          finished->reason == FinishReason::cancelled) {  // not by us: we no longer listen after a cancel
+        return fail(Error::Code::unavailable,
+                    "the model was stopped before the answer was complete; try again", {},
+                    "generation_stopped");
+      }
+      heard_[entry.generation] = true;
+      const bool text = std::holds_alternative<TextDelta>(entry.event.what);
+      held_.push_back(std::move(entry));
+      if (text || std::find(heard_.begin(), heard_.end(), false) == heard_.end()) release();
+    }
+    return {};
+  }
+
+ private:
+  void release() {
+    if (!std::exchange(begun_, true)) receiver_.begin();
+    for (GenerationEvent& entry : held_) {
+      if (std::holds_alternative<Finished>(entry.event.what)) --open_;
+      receiver_.receive(entry.generation, entry.event);
+    }
+    held_.clear();
+  }
+
+  std::vector<bool> heard_;
+  std::vector<GenerationEvent> held_;
+  std::int64_t open_;
+  bool begun_ = false;
+  GenerationReceiver& receiver_;
+};
+
+Error cancel_error(Cancelled why) {
+  if (why == Cancelled::server_stops) {
+    return {Error::Code::unavailable, "the server is shutting down; try again later", {}, "server_stops", {}};
+  }
+  return {Error::Code::cancelled, "the client closed the connection", {}, "client_closed", {}};
+}
+
+}  // namespace
+
+Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector<GenerationRequest> requests,
+                               GenerationReceiver& receiver) {
+  if (exchange.cancelled() != Cancelled::no) co_return tl::unexpected(cancel_error(exchange.cancelled()));
+  const auto queue = std::make_shared<ReplyQueue>(exchange.executor());
+  exchange.on_cancel([queue] { queue->arrived().fire(); });
+  Run run(requests.size(), requests.empty() ? 0 : requests.front().choices, receiver);
+  std::vector<GenerationId> ids;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    ids.push_back(model.submit(std::move(requests[i]), queue->sink(i)));
+  }
+  Result<> outcome;
+  std::vector<GenerationEvent> batch;
+  while (outcome && !run.finished()) {
+    queue->take(batch);
+    while (batch.empty() && exchange.cancelled() == Cancelled::no) {
+      co_await queue->arrived().wait();
+      queue->take(batch);
+    }
+    if (exchange.cancelled() != Cancelled::no) {
+      outcome = tl::unexpected(cancel_error(exchange.cancelled()));
+      break;
+    }
+    outcome = run.take(batch);
+    if (outcome && exchange.replied()) co_await exchange.flush();
+  }
+  exchange.on_cancel(nullptr);
+  queue->close();
+  if (!outcome) {
+    for (const GenerationId id : ids) model.cancel(id);
+  }
+  co_return outcome;
+}
+
+Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Context& context,
+                                                       std::string name) {
+  using Answer = Result<std::shared_ptr<Inference>>;
+  if (context.draining) co_return tl::unexpected(cancel_error(Cancelled::server_stops));
+  manage::ModelPool& pool = context.services.models;
+  std::function<void(std::function<void(Answer)>)> start = [&pool, name](std::function<void(Answer)> done) {
+    pool.acquire(name, std::move(done));
+  };
+  Answer model = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  if (model) context.stats.watch(*model);
+  co_return model;
+}
+
+void log_unknown(const Context& context, const Exchange& exchange, const std::vector<std::string>& fields) {
+  util::Log& log = context.services.log;
+  if (fields.empty() || !log.enabled(util::LogLevel::debug)) return;
+  std::string names;
+  for (const std::string& field : fields) names += (names.empty() ? "" : ", ") + field.substr(0, 64);
+  log.write(util::LogLevel::debug, "fields_ignored", {{"id", exchange.request().id}, {"fields", names}});
+}
+
+}  // namespace pensieve::server

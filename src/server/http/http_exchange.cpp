@@ -1,0 +1,180 @@
+// See http_exchange.h.
+#include "server/http/http_exchange.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+#include "server/http/event_stream.h"
+
+namespace pensieve::server {
+namespace {
+
+// Beyond this much unsent, the writer of a stream is suspended.
+constexpr std::size_t kSendBound = 64 << 10;
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";
+  }
+}
+
+// RFC 9110, 5.6.7; strftime's names would depend on the locale.
+std::string http_date() {
+  constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%s, %02d %s %d %02d:%02d:%02d GMT",
+                kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
+                kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900, parts.tm_hour,
+                parts.tm_min, parts.tm_sec);
+  return text.data();
+}
+
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += ": ";
+  out += value;
+  out += "\r\n";
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(Channel& channel, Head head)
+    : channel_(channel), head_(std::move(head)), keep_alive_(head_.keep_alive) {}
+
+std::string HttpExchange::head_text(int status, std::string_view content_type,
+                                    const std::vector<Header>& headers) const {
+  std::string out = "HTTP/1.1 " + std::to_string(status) + " ";
+  out += reason_of(status);
+  out += "\r\n";
+  append_header(out, "date", http_date());
+  if (!content_type.empty()) append_header(out, "content-type", content_type);
+  for (const Header& field : common_) append_header(out, field.name, field.value);
+  for (const Header& field : headers) append_header(out, field.name, field.value);
+  append_header(out, "x-content-type-options", "nosniff");
+  if (!keep_alive_) append_header(out, "connection", "close");
+  return out;
+}
+
+void HttpExchange::reply(int status, std::string_view content_type, std::string body,
+                         std::vector<Header> headers) {
+  if (status_ != 0) return;
+  status_ = status;
+  std::string out = head_text(status, content_type, headers);
+  if (status != 204 && status != 304) append_header(out, "content-length", std::to_string(body.size()));
+  out += "\r\n";
+  channel_.send(out);
+  if (head_.method != "HEAD" && status != 204 && status != 304) {
+    channel_.send(body);
+    bytes_ += body.size();
+  }
+  channel_.flush();
+}
+
+void HttpExchange::begin_events() {
+  if (status_ != 0) return;
+  status_ = 200;
+  streaming_ = true;
+  if (head_.version_1_0) keep_alive_ = false;
+  const std::vector<Header> headers{{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}};
+  std::string out = head_text(200, "text/event-stream", headers);
+  if (!head_.version_1_0) append_header(out, "transfer-encoding", "chunked");
+  out += "\r\n";
+  channel_.send(out);
+}
+
+void HttpExchange::send_event(std::string_view name, std::string_view data) {
+  if (!streaming_ || head_.method == "HEAD") return;
+  append_event(name, data, events_);
+}
+
+void HttpExchange::send_chunk() {
+  if (events_.empty()) return;
+  bytes_ += events_.size();
+  if (head_.version_1_0) {
+    channel_.send(events_);
+  } else {
+    std::string chunk;
+    append_chunk(events_, chunk);
+    channel_.send(chunk);
+  }
+  events_.clear();
+}
+
+Task<void> HttpExchange::flush() {
+  send_chunk();
+  channel_.flush();
+  while (channel_.unsent() > kSendBound && !channel_.gone() && cancelled_ == Cancelled::no) {
+    co_await channel_.output_changed().wait();
+  }
+}
+
+Task<void> HttpExchange::finish() {
+  if (streaming_) {
+    send_chunk();
+    if (!head_.version_1_0 && !broken_) channel_.send("0\r\n\r\n");
+  }
+  channel_.flush();
+  while (channel_.unsent() > 0 && !channel_.gone()) co_await channel_.output_changed().wait();
+}
+
+void HttpExchange::cancel(Cancelled reason) {
+  if (cancelled_ != Cancelled::no) return;
+  cancelled_ = reason;
+  // Either call may resume the endpoint, which may end the exchange: nothing of it is touched afterwards.
+  const std::function<void()> call = std::exchange(on_cancel_, nullptr);
+  channel_.output_changed().fire();
+  if (call) call();
+}
+
+void HttpExchange::count_tokens(std::int64_t prompt, std::int64_t generated) {
+  prompt_tokens_ += prompt;
+  generated_tokens_ += generated;
+}
+
+}  // namespace pensieve::server

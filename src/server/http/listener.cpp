@@ -1,0 +1,196 @@
+// See listener.h. Each loop owns its connections; only counts are shared between threads.
+#include "server/http/listener.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "server/dialects/errors.h"
+#include "server/http/loop.h"
+#include "server/http/socket_channel.h"
+
+namespace pensieve::server {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Problem = boost::system::error_code;
+
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
+constexpr std::chrono::milliseconds kLastMoment{
+    1500};  // for endpoints to say goodbye after they were cancelled
+
+struct Lane {
+  std::unique_ptr<Loop> loop = std::make_unique<Loop>();
+  std::set<std::shared_ptr<Connection>> connections;  // loop's thread only
+};
+
+class TcpListener final : public Listener {
+ public:
+  TcpListener(const Options& options, const Site& site)
+      : options_(options), site_(site), lanes_(thread_count(options)) {}
+  ~TcpListener() override { stop(); }
+
+  Problem bind(const tcp::endpoint& endpoint) {
+    Problem problem;
+    acceptor_.emplace(lanes_.front().loop->context());
+    acceptor_->open(endpoint.protocol(), problem);
+    if (!problem) acceptor_->set_option(tcp::acceptor::reuse_address(true), problem);
+    if (!problem) acceptor_->bind(endpoint, problem);
+    if (!problem) acceptor_->listen(asio::socket_base::max_listen_connections, problem);
+    if (!problem) bound_ = acceptor_->local_endpoint(problem);
+    pause_.emplace(lanes_.front().loop->context());
+    return problem;
+  }
+
+  void begin() {
+    accept();
+    for (Lane& lane : lanes_) lane.loop->start();
+  }
+
+  std::string address() const override { return bound_.address().to_string(); }
+  std::uint16_t port() const override { return bound_.port(); }
+  std::size_t connections() const override { return open_.load(); }
+
+  void drain() override {
+    lanes_.front().loop->executor()->post([this] {
+      Problem ignored;
+      acceptor_->close(ignored);
+      pause_->cancel();
+    });
+    on_every_connection([](Connection& connection) { connection.drain(); });
+  }
+
+  void stop() override {
+    if (stopped_.exchange(true)) return;
+    drain();
+    on_every_connection([](Connection& connection) { connection.stop(); });
+    const auto end = std::chrono::steady_clock::now() + kLastMoment;
+    while (open_.load() > 0 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    for (Lane& lane : lanes_) lane.loop->stop();
+    for (Lane& lane : lanes_) lane.connections.clear();
+  }
+
+ private:
+  static std::size_t thread_count(const Options& options) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(1, options.http_threads));
+  }
+
+  void on_every_connection(void (*call)(Connection&)) {
+    for (Lane& lane : lanes_) {
+      lane.loop->executor()->post([&lane, call] {
+        const auto copy = lane.connections;  // a call may end its connection
+        for (const auto& connection : copy) call(*connection);
+      });
+    }
+  }
+
+  void accept() {
+    Lane& lane = lanes_[next_++ % lanes_.size()];
+    acceptor_->async_accept(lane.loop->context(), [this, &lane](Problem problem, tcp::socket socket) {
+      if (!acceptor_->is_open()) return;
+      if (problem) return accept_later();
+      if (open_.load() >= static_cast<std::size_t>(options_.max_connections)) {
+        refuse(std::move(socket));
+      } else {
+        ++open_;
+        auto shared = std::make_shared<tcp::socket>(std::move(socket));
+        lane.loop->executor()->post([this, &lane, shared] { serve(lane, std::move(*shared)); });
+      }
+      accept();
+    });
+  }
+
+  // Out of file descriptors or the like: retrying at once would only spin.
+  void accept_later() {
+    pause_->expires_after(kPauseWithoutDescriptors);
+    pause_->async_wait([this](Problem) {
+      if (acceptor_->is_open()) accept();
+    });
+  }
+
+  static void refuse(tcp::socket socket) {
+    const Error error{
+        Error::Code::unavailable, "too many open connections; try again later", {}, "connection_limit", {}};
+    const std::string body = error_body(503, error);
+    const std::string reply =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
+        "connection: close\r\ncontent-length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    Problem ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(reply), ignored);
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  void serve(Lane& lane, tcp::socket socket) {
+    const auto input_bytes = static_cast<std::size_t>(options_.max_header_bytes) + (16 << 10);
+    auto channel = make_socket_channel(*lane.loop, std::move(socket), input_bytes,
+                                       std::chrono::seconds(options_.write_timeout));
+    // The connection is named weakly by its own closure: an owning one would keep it alive for ever.
+    auto self = std::make_shared<std::weak_ptr<Connection>>();
+    auto connection = std::make_shared<Connection>(std::move(channel), site_, [this, &lane, self] {
+      if (const auto ended = self->lock()) lane.connections.erase(ended);
+      --open_;
+    });
+    *self = connection;
+    lane.connections.insert(connection);
+    connection->start();
+  }
+
+  const Options& options_;
+  const Site& site_;
+  std::vector<Lane> lanes_;
+  std::optional<tcp::acceptor> acceptor_;
+  std::optional<asio::steady_timer> pause_;
+  tcp::endpoint bound_;
+  std::atomic<std::size_t> open_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::open(const Options& options, const Site& site,
+                                                 bool may_be_public) {
+  const std::string place = options.host + " port " + std::to_string(options.port);
+  auto listener = std::make_unique<TcpListener>(options, site);
+  asio::io_context lookup;
+  Problem problem;
+  tcp::resolver resolver(lookup);
+  const auto found = resolver.resolve(options.host, std::to_string(options.port),
+                                      tcp::resolver::passive | tcp::resolver::numeric_service, problem);
+  if (problem || found.empty()) {
+    return fail(Error::Code::invalid,
+                "server.host: '" + options.host + "' is no address of this machine: " + problem.message(),
+                "server.host");
+  }
+  for (const auto& entry : found) {
+    const tcp::endpoint endpoint = entry.endpoint();
+    if (!endpoint.address().is_loopback() && !may_be_public) {
+      return fail(Error::Code::invalid,
+                  "server.host: " + endpoint.address().to_string() +
+                      " can be reached from other machines, so an API key is needed: set --api-key, or "
+                      "listen on 127.0.0.1",
+                  "server.host");
+    }
+    problem = listener->bind(endpoint);
+    if (!problem) {
+      listener->begin();
+      return listener;
+    }
+  }
+  return fail(
+      Error::Code::io,
+      "cannot listen on " + place + ": " + problem.message() + "; choose another port (0: a free one)",
+      "server.port");
+}
+
+}  // namespace pensieve::server

@@ -1,0 +1,107 @@
+// Options of the API server: where it listens, who may ask, and the limits on what they send.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/option.h"
+
+namespace pensieve::server {
+
+struct Options {
+  std::string host = "127.0.0.1";
+  std::int64_t port = 7777;
+  std::vector<std::string> api_key;
+  std::vector<std::string> allowed_host;
+  std::int64_t max_body_bytes = 16 << 20;
+  std::int64_t max_header_bytes = 64 << 10;
+  std::int64_t max_connections = 1024;
+  std::int64_t header_timeout = 15;
+  std::int64_t body_timeout = 60;
+  std::int64_t idle_timeout = 120;
+  std::int64_t write_timeout = 60;
+  std::int64_t http_threads = 1;
+  std::int64_t drain_timeout = 30;
+};
+
+inline constexpr std::array kOptions{
+    Option<Options>{.key = "host",
+                    .member = &Options::host,
+                    .help = "address to listen on; a public one needs an API key"},
+    Option<Options>{.key = "port",
+                    .member = &Options::port,
+                    .help = "HTTP port; 0: a free one",
+                    .minimum = 0,
+                    .maximum = 65535},
+    Option<Options>{.key = "api_key",
+                    .member = &Options::api_key,
+                    .help = "key that clients must send as bearer token; may be repeated",
+                    .secret = true},
+    Option<Options>{.key = "allowed_host",
+                    .member = &Options::allowed_host,
+                    .help = "further Host names to accept (guards against DNS rebinding); may be repeated"},
+    Option<Options>{.key = "max_body_bytes",
+                    .member = &Options::max_body_bytes,
+                    .help = "largest request body",
+                    .unit = "bytes",
+                    .minimum = 1024,
+                    .maximum = 1LL << 32,
+                    .live = true},
+    Option<Options>{.key = "max_header_bytes",
+                    .member = &Options::max_header_bytes,
+                    .help = "largest request head",
+                    .unit = "bytes",
+                    .minimum = 1024,
+                    .maximum = 1 << 24,
+                    .live = true},
+    Option<Options>{.key = "max_connections",
+                    .member = &Options::max_connections,
+                    .help = "open connections; further ones are refused",
+                    .minimum = 1,
+                    .maximum = 1 << 20,
+                    .live = true},
+    Option<Options>{.key = "header_timeout",
+                    .member = &Options::header_timeout,
+                    .help = "time for a request head to arrive",
+                    .unit = "seconds",
+                    .minimum = 1,
+                    .maximum = 3600,
+                    .live = true},
+    Option<Options>{.key = "body_timeout",
+                    .member = &Options::body_timeout,
+                    .help = "time for a request body to arrive",
+                    .unit = "seconds",
+                    .minimum = 1,
+                    .maximum = 86400,
+                    .live = true},
+    Option<Options>{.key = "idle_timeout",
+                    .member = &Options::idle_timeout,
+                    .help = "silence after which an idle connection is closed",
+                    .unit = "seconds",
+                    .minimum = 1,
+                    .maximum = 86400,
+                    .live = true},
+    Option<Options>{.key = "write_timeout",
+                    .member = &Options::write_timeout,
+                    .help = "time a client may take to read what was sent",
+                    .unit = "seconds",
+                    .minimum = 1,
+                    .maximum = 86400,
+                    .live = true},
+    Option<Options>{.key = "http_threads",
+                    .member = &Options::http_threads,
+                    .help = "threads that serve connections",
+                    .minimum = 1,
+                    .maximum = 256},
+    Option<Options>{.key = "drain_timeout",
+                    .member = &Options::drain_timeout,
+                    .help = "time running requests get to finish after SIGTERM",
+                    .unit = "seconds",
+                    .minimum = 0,
+                    .maximum = 3600,
+                    .live = true},
+};
+
+}  // namespace pensieve::server

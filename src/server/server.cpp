@@ -1,0 +1,79 @@
+// See server.h.
+#include "server/server.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "server/access.h"
+#include "server/context.h"
+#include "server/endpoint.h"
+#include "server/http/listener.h"
+#include "server/model_stats.h"
+#include "server/request_counts.h"
+
+namespace pensieve::server {
+
+// In the order of construction; the listener goes first.
+struct Server::Parts {
+  Parts(const Options& wanted, manage::Services& services)
+      : options(wanted),
+        context{services, options, counts, stats},
+        keys(options.api_key),
+        hosts(options.host, options.allowed_host) {}
+
+  const Options options;
+  RequestCounts counts;
+  ModelStats stats;
+  Context context;
+  KeyRing keys;
+  HostNames hosts;
+  Site site{context, endpoints(), keys, hosts};
+  std::unique_ptr<Listener> listener;
+  std::mutex mutex;
+  std::chrono::steady_clock::time_point patience;  // guarded by mutex
+  bool stopping = false;                           // guarded by mutex
+  std::condition_variable changed;
+};
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() {
+  stop(std::chrono::seconds(0));
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Services& services) {
+  auto parts = std::make_unique<Parts>(options, services);
+  auto listener = Listener::open(parts->options, parts->site, !parts->keys.open());
+  if (!listener) return tl::unexpected(listener.error());
+  parts->listener = std::move(*listener);
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+std::string Server::url() const {
+  const std::string address = parts_->listener->address();
+  const bool bracketed = address.find(':') != std::string::npos;
+  return "http://" + (bracketed ? "[" + address + "]" : address) + ":" +
+         std::to_string(parts_->listener->port());
+}
+
+void Server::stop(std::chrono::seconds grace) {
+  const auto until = std::chrono::steady_clock::now() + grace;
+  std::unique_lock lock(parts_->mutex);
+  if (parts_->stopping) {
+    parts_->patience = std::min(parts_->patience, until);
+    parts_->changed.notify_all();
+    return;
+  }
+  parts_->stopping = true;
+  parts_->patience = until;
+  parts_->context.draining = true;
+  parts_->listener->drain();
+  // Looked at now and then: connections end on other threads, which should not have to know of this.
+  while (parts_->listener->connections() > 0 && std::chrono::steady_clock::now() < parts_->patience) {
+    parts_->changed.wait_for(lock, std::chrono::milliseconds(20));
+  }
+  lock.unlock();
+  parts_->listener->stop();
+}
+
+}  // namespace pensieve::server

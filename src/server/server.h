@@ -1,0 +1,34 @@
+// Server: the API server as a whole: listens, serves the endpoints over the services it is given, stops
+// gracefully.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "manage/services.h"
+#include "server/options.h"
+
+namespace pensieve::server {
+
+// Thread rule: any thread. `services` outlives the server, and callbacks may still come from it after the
+// server's end.
+class Server {
+ public:
+  // Listens and serves when this returns. Errors: an address that is not free or not ours, a public address
+  // without key.
+  static Result<std::unique_ptr<Server>> start(const Options& options, manage::Services& services);
+  ~Server();
+  std::string url() const;  // "http://127.0.0.1:7777", with the port that was really bound
+  // Takes no new connections and requests, waits up to `grace` for running ones, then cancels them. Blocks. A
+  // second call from another thread with a shorter grace shortens the wait.
+  void stop(std::chrono::seconds grace);
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace pensieve::server
