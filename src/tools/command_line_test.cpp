@@ -1,0 +1,142 @@
+// The command line from outside: exit codes and messages for what users mistype, without starting a process.
+#include "tools/command_line.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tools/verb.h"
+
+namespace pensieve::tools {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = 0;
+  std::string out, err;
+};
+
+Outcome run(std::vector<std::string> words) {
+  words.insert(words.begin(), "pensieve");
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Outcome outcome;
+  outcome.code = run_command_line(static_cast<int>(arguments.size()), arguments.data());
+  std::fflush(stdout);
+  std::fflush(stderr);
+  outcome.out = testing::internal::GetCapturedStdout();
+  outcome.err = testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+class CommandLineTest : public testing::Test {
+ protected:
+  CommandLineTest()
+      : folder_(std::filesystem::temp_directory_path() / ("pensieve-cli-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~CommandLineTest() override { std::filesystem::remove_all(folder_); }
+  std::string write(const std::string& name, const std::string& content) const {
+    const std::string path = (folder_ / name).string();
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(CommandLineTest, WithoutAVerbItShowsHelpAndFails) {
+  const Outcome outcome = run({});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("tokenize"));
+}
+
+TEST_F(CommandLineTest, UnknownVerbsNameTheNearest) {
+  const Outcome outcome = run({"perplexty"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean 'perplexity'?"));
+}
+
+TEST_F(CommandLineTest, EveryVerbHasHelpWithAnExample) {
+  for (const Verb* verb : verbs()) {
+    const Outcome outcome = run({std::string(verb->name), "--help"});
+    EXPECT_EQ(outcome.code, kDone) << verb->name;
+    EXPECT_THAT(outcome.out, HasSubstr("Example")) << verb->name;
+    EXPECT_THAT(outcome.out, HasSubstr("pensieve " + std::string(verb->name))) << verb->name;
+    EXPECT_FALSE(verb->summary.empty());
+  }
+}
+
+TEST_F(CommandLineTest, VersionAndHelpSucceed) {
+  EXPECT_EQ(run({"--version"}).code, kDone);
+  EXPECT_THAT(run({"--version"}).out, HasSubstr("pensieve 0."));
+  EXPECT_EQ(run({"--help"}).code, kDone);
+}
+
+TEST_F(CommandLineTest, WrongFlagsAreWrongUsage) {
+  const Outcome unknown = run({"bench", "--model", "x.gguf", "--promt", "5"});
+  EXPECT_EQ(unknown.code, kUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean '--prompt'?"));
+  EXPECT_EQ(run({"bench"}).code, kUsage);
+  EXPECT_EQ(run({"bench", "--model", "x.gguf", "--repeat", "0"}).code, kUsage);
+  EXPECT_EQ(run({"config"}).code, kUsage);
+  EXPECT_EQ(run({"template"}).code, kUsage);
+}
+
+TEST_F(CommandLineTest, BadValuesNameWhatIsAllowed) {
+  const Outcome outcome = run({"eval", "--model", "x.gguf", "--kv-type", "f17"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("f16, f32, q8_0"));
+  EXPECT_THAT(outcome.err, HasSubstr("--kv-type"));
+}
+
+TEST_F(CommandLineTest, ModelsThatAreNoneAreRefused) {
+  const std::string text = write("readme.gguf", "no model at all");
+  for (const char* verb : {"tokenize", "eval", "bench", "template"}) {
+    const Outcome outcome = run({verb, "--model", text});
+    EXPECT_EQ(outcome.code, kRefused) << verb << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("pensieve: ")) << verb;
+  }
+  EXPECT_EQ(run({"show", text}).code, kRefused);
+  EXPECT_EQ(run({"tokenize", "--model", (folder_ / "absent.gguf").string()}).code, kRefused);
+  EXPECT_EQ(run({"tokenize", "--model", "nobody-knows-me", "--models-dir", folder_.string()}).code, kRefused);
+}
+
+TEST_F(CommandLineTest, ConfigCheckTellsFileLineAndKey) {
+  const std::string bad = write("bad.toml", "[engine]\ncontex = 5\n");
+  const Outcome outcome = run({"config", "check", "--config", bad});
+  EXPECT_EQ(outcome.code, kRefused);
+  EXPECT_THAT(outcome.err, HasSubstr("bad.toml:2"));
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean 'context'?"));
+  EXPECT_EQ(run({"bench", "--model", "x.gguf", "--config", bad}).code, kUsage);
+}
+
+TEST_F(CommandLineTest, ConfigExplainNamesSources) {
+  const std::string good = write("good.toml", "[engine]\ncontext = 512\nparallel = 2\n");
+  const Outcome outcome =
+      run({"config", "explain", "--config", good, "--parallel", "3", "--no-prefix-cache"});
+  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("good.toml:2"));
+  EXPECT_THAT(outcome.out, HasSubstr("flag --parallel"));
+  EXPECT_THAT(outcome.out, HasSubstr("flag --prefix-cache"));
+}
+
+TEST_F(CommandLineTest, ConfigSchemaIsJson) {
+  const Outcome outcome = run({"config", "schema"});
+  EXPECT_EQ(outcome.code, kDone);
+  EXPECT_THAT(outcome.out, HasSubstr("\"page_tokens\""));
+}
+
+TEST_F(CommandLineTest, AnEmptyFolderListsNoModels) {
+  EXPECT_THAT(run({"list", "--models-dir", folder_.string(), "--json"}).out, HasSubstr("\"models\":[]"));
+}
+
+}  // namespace
+}  // namespace pensieve::tools

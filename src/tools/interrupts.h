@@ -1,0 +1,25 @@
+// Ctrl-C and termination as something to ask about, not a handler that runs in between: no global state.
+#pragma once
+
+#include <initializer_list>
+
+namespace pensieve::tools {
+
+// Create before any other thread: from then on the signals reach nobody else. Thread rule: one thread.
+class Interrupts {
+ public:
+  explicit Interrupts(std::initializer_list<int> signals);
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+  ~Interrupts();
+
+  int wait();      // blocks until one arrives; its number
+  bool pending();  // takes one when there is one
+  // Blocks until `descriptor` can be read (true) or a signal arrives (false; it is taken).
+  bool wait_readable(int descriptor);
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace pensieve::tools

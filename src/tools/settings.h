@@ -1,0 +1,73 @@
+// Settings: every option of the program in one place, filled from flags, environment and file, for one run of
+// one verb. The composition root's view; modules see only their own struct.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "engine/options.h"
+#include "hal/options.h"
+#include "manage/config/log_options.h"
+#include "manage/config/schema.h"
+#include "model/options.h"
+#include "tools/verb.h"
+#include "util/log.h"
+#ifdef PENSIEVE_WITH_SERVER
+#include "server/options.h"
+#endif
+
+namespace pensieve::tools {
+
+// Accepted so that one command line fits every build; a value other than the default is answered with a
+// warning.
+struct GrpcOptions {
+  std::int64_t grpc_port = 7778;
+};
+
+class Settings {
+ public:
+  Settings();
+  Settings(const Settings&) = delete;  // the schema points into this object
+  Settings& operator=(const Settings&) = delete;
+
+#ifdef PENSIEVE_WITH_SERVER
+  server::Options server;
+  GrpcOptions grpc;
+#endif
+  engine::Options engine;
+  hal::Options hardware;
+  model::Options models;
+  manage::LogOptions log;
+  manage::Schema schema;
+
+  // Declares flags on a verb: --config, those named ("kv-type"), or every one. Bad values are CLI11
+  // validation errors (exit code 2).
+  void declare_config(CLI::App& app);
+  void declare_flags(CLI::App& app, std::initializer_list<std::string_view> flags);
+  void declare_all(CLI::App& app);
+
+  // Adds environment and file to what the flags gave. The file: --config, else PENSIEVE_CONFIG, else
+  // ~/.config/pensieve/config.toml where it exists.
+  std::vector<Error> load(const char* const* environment);
+  // The same; prints the problems and answers their exit code, kDone when there are none.
+  ExitCode load_or_report();
+
+  const std::string& file() const {
+    return file_;
+  }  // the file that was read, empty when none
+
+  util::LogLevel log_level() const;
+  util::LogFormat log_format() const;
+  // Where a flag's value came from.
+  manage::Source source(std::string_view flag);
+
+ private:
+  void declare_flag(CLI::App& app, manage::Setting& setting);
+
+  std::string file_;
+};
+
+}  // namespace pensieve::tools

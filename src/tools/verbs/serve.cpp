@@ -1,0 +1,132 @@
+// pensieve serve: the composition root of the server: configuration, log, models and network, put together
+// and taken apart.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "manage/local_inference.h"
+#include "manage/model_pool.h"
+#include "server/server.h"
+#include "tools/build_info.h"
+#include "tools/failure.h"
+#include "tools/interrupts.h"
+#include "tools/settings.h"
+
+namespace pensieve::tools {
+namespace {
+
+using util::LogLevel;
+
+struct Arguments {
+  Settings settings;
+  std::vector<std::string> models;
+};
+
+// A model that is not there or no model file is refused before anything listens; loading comes later.
+Result<std::vector<ModelInfo>> resolve(model::Catalog& catalog, const std::vector<std::string>& references) {
+  std::vector<ModelInfo> served;
+  for (const std::string& reference : references) {
+    Result<model::CatalogEntry> entry = catalog.resolve(reference);
+    if (!entry) return tl::unexpected(std::move(entry.error()));
+    if (!entry->problem.empty())
+      return fail(Error::Code::invalid, fmt::format("'{}' cannot be served: {}", reference, entry->problem));
+    entry->info.name = entry->name;
+    const auto same = [&](const ModelInfo& other) { return other.name == entry->name; };
+    if (const auto twin = std::find_if(served.begin(), served.end(), same); twin != served.end()) {
+      if (twin->path == entry->info.path) continue;
+      return fail(Error::Code::invalid,
+                  fmt::format("'{}' and '{}' are both called '{}'; rename one of the files", twin->path,
+                              entry->info.path, entry->name));
+    }
+    served.push_back(std::move(entry->info));
+  }
+  return served;
+}
+
+manage::PoolSource pool_source(model::Catalog& catalog, const Settings& settings, util::Log& log) {
+  manage::PoolSource source;
+  source.scan = [&catalog] { return catalog.scan(); };
+  source.find = [&catalog](std::string_view name) { return catalog.find(name); };
+  source.load = [&settings, &log](const ModelInfo& info) -> Result<std::unique_ptr<Inference>> {
+    return manage::LocalInference::load(info.path, info.name, settings.hardware, settings.engine, log);
+  };
+  return source;
+}
+
+void greet(const std::string& url, const std::vector<ModelInfo>& served) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  std::string names;
+  for (const ModelInfo& info : served) names += (names.empty() ? "" : ", ") + info.name;
+  fmt::print(stderr, "\n  Pensieve {}\n  chat    {}/\n  API     {}/v1\n  models  {}\n  stop    Ctrl-C\n\n",
+             build_version(), url, url,
+             names.empty() ? "those of the model directories, on first use" : names);
+}
+
+// Waits for the first signal, then stops; a second one ends the program at once.
+void serve_until_signal(server::Server& server, Interrupts& interrupts, std::chrono::seconds grace,
+                        util::Log& log) {
+  const int signal = interrupts.wait();
+  log.write(LogLevel::info, "stopping",
+            {{"signal", static_cast<std::int64_t>(signal)},
+             {"grace_seconds", static_cast<std::int64_t>(grace.count())}});
+  std::thread([&interrupts] {
+    interrupts.wait();
+    std::_Exit(kInterrupted);
+  }).detach();
+  server.stop(grace);
+}
+
+ExitCode run(Arguments& arguments) {
+  Interrupts interrupts({SIGINT, SIGTERM});
+  std::signal(SIGPIPE, SIG_IGN);
+  Settings& settings = arguments.settings;
+  if (const ExitCode code = settings.load_or_report(); code != kDone) return code;
+  util::Log log(settings.log_level(), settings.log_format());
+  if (settings.source("grpc-port") != manage::Source::standard) {
+    log.write(LogLevel::warn, "grpc_absent",
+              {{"message", std::string_view("gRPC is not part of this build; grpc_port has no effect")}});
+  }
+  model::Catalog catalog(model::model_directories(settings.models));
+  const Result<std::vector<ModelInfo>> served = resolve(catalog, arguments.models);
+  if (!served) return report(served.error(), During::model);
+
+  manage::OnDemandPool pool(pool_source(catalog, settings, log), *served, log);
+  manage::Services services{pool, log};
+  Result<std::unique_ptr<server::Server>> server = server::Server::start(settings.server, services);
+  if (!server) return report(server.error(), During::work);
+  const std::string url = (*server)->url();
+  fmt::print("listening http={}\n", url);
+  std::fflush(stdout);
+  log.write(LogLevel::info, "listening",
+            {{"url", std::string_view(url)}, {"version", std::string_view(PENSIEVE_VERSION)}});
+  greet(url, *served);
+  serve_until_signal(**server, interrupts, std::chrono::seconds(settings.server.drain_timeout), log);
+  server->reset();
+  log.write(LogLevel::info, "stopped");
+  return kDone;
+}
+
+void declare(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<Arguments>();  // shared: CLI11 keeps copies of callbacks
+  app.add_option("MODEL", arguments->models,
+                 "models to load at start: files, or names known in the model directories");
+  arguments->settings.declare_all(app);
+  app.footer(
+      "Prints `listening http=URL` once the port is bound; models may still be loading then (GET /readyz "
+      "tells).\n"
+      "Example:\n  pensieve serve model.gguf --port 7777 --context 4096");
+  app.callback([arguments, &exit_code] { exit_code = run(*arguments); });
+}
+
+}  // namespace
+
+extern const Verb verb_serve;
+const Verb verb_serve{"serve", "serve models over HTTP, with a chat page", declare};
+
+}  // namespace pensieve::tools
