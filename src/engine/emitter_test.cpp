@@ -165,7 +165,7 @@ class RandomTexts {
 TEST(Emitter, StopStringsInRandomTextsAndSplits) {
   RandomTexts random(1);
   int stopped = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     const std::vector<std::string> pieces =
         random.split(random.text({"a", "b", "\xC3\xA9", "c"}, 1 + random.below(30)));
     std::vector<std::string> stops;
@@ -184,14 +184,14 @@ TEST(Emitter, StopStringsInRandomTextsAndSplits) {
     }
     stopped += shown.stopped ? 1 : 0;
   }
-  EXPECT_GT(stopped, 3000);
+  EXPECT_GT(stopped, 1000);
 }
 
 TEST(Emitter, BrokenAndWholeCharactersInRandomSplits) {
   RandomTexts random(2);
   const std::vector<std::string> alphabet{"a",    "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF0\x9F",
                                           "\xE2", "\x80",     "\xFF",         "\xED\xA0\x80",     "\xC0\xAF"};
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     const std::string text = random.text(alphabet, 1 + random.below(20));
     const Shown shown = show(random.split(text), {});
     ASSERT_EQ(shown.all, util::repair_utf8(text));

@@ -92,11 +92,15 @@ TEST(Engine, RefusesBadRequestsByName) {
   request = world.request("a");
   request.choices = 0;
   auto none = world.submit(std::move(request));
+  request = world.request("a");
+  request.choices = 2'000'000'000;
+  auto many = world.submit(std::move(request));
   ASSERT_TRUE(world.drain());
   EXPECT_EQ(empty->failures.at(0).field, "prompt");
   EXPECT_THAT(foreign->failures.at(0).what, ::testing::HasSubstr("258"));
   EXPECT_EQ(none->failures.at(0).code, Error::Code::invalid);
-  EXPECT_EQ(world.counters.read().failed, 3U);
+  EXPECT_EQ(many->failures.at(0).field, "n");
+  EXPECT_EQ(world.counters.read().failed, 4U);
 }
 
 TEST(Engine, BoundsTheQueue) {

@@ -12,6 +12,8 @@
 namespace pensieve::engine {
 namespace {
 
+constexpr std::int32_t kMostChoices = 128;
+
 SamplingParams without_end(SamplingParams sampling, const std::vector<std::int32_t>& end_tokens) {
   for (const std::int32_t token : end_tokens)
     sampling.logit_bias.emplace_back(token, -std::numeric_limits<float>::infinity());
@@ -41,9 +43,10 @@ Result<> Engine::check(const Request& request) const {
         fmt::format("token id {} of the prompt is outside the vocabulary (0 to {})", token, vocabulary_ - 1),
         "prompt");
   }
-  if (request.choices < 1) {
+  if (request.choices < 1 || request.choices > kMostChoices) {
     return fail(Error::Code::invalid,
-                fmt::format("{} choices were asked for; at least 1 is needed", request.choices), "n");
+                fmt::format("{} choices were asked for; 1 to {} are possible", request.choices, kMostChoices),
+                "n");
   }
   if (generations_.contains(request.id)) {
     return fail(Error::Code::internal, fmt::format("generation id {} is in use", request.id));

@@ -54,6 +54,9 @@ OnDemandPool::OnDemandPool(PoolSource source, std::vector<ModelInfo> served, uti
     entry.info = std::move(info);
     entry.served = true;
   }
+}
+
+void OnDemandPool::start() {
   for (const std::string& name : served_) acquire(name, [](const Result<std::shared_ptr<Inference>>&) {});
   const std::lock_guard lock(mutex_);
   refresh_when_old();

@@ -31,9 +31,11 @@ struct PoolSource {
 // `unavailable`, and destroys the models: all shared pointers should be back by then.
 class OnDemandPool final : public ModelPool {
  public:
-  // `served`: the models named at start, with distinct names; they begin to load at once.
+  // `served`: the models named at start, with distinct names. Nothing is read or loaded before start().
   OnDemandPool(PoolSource source, std::vector<ModelInfo> served, util::Log& log);
   ~OnDemandPool() override;
+  // Begins to load the served models and to read the directories; called once, when the server listens.
+  void start();
 
   void acquire(std::string_view name, Acquired acquired) override;
   std::vector<ModelStatus> list() const override;

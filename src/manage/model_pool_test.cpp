@@ -72,7 +72,9 @@ class PoolTest : public testing::Test {
   std::unique_ptr<OnDemandPool> pool(std::vector<std::string> served) {
     std::vector<ModelInfo> infos;
     for (const std::string& name : served) infos.push_back(named(name));
-    return std::make_unique<OnDemandPool>(source(), std::move(infos), log);
+    auto made = std::make_unique<OnDemandPool>(source(), std::move(infos), log);
+    made->start();
+    return made;
   }
   static std::future<Answer> ask(OnDemandPool& pool, const std::string& name) {
     auto promise = std::make_shared<std::promise<Answer>>();

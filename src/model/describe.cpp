@@ -74,8 +74,14 @@ void take(const Metadata& metadata, std::string_view key, double low, double hig
   if (found && found->has_value() && **found >= low && **found <= high) value = static_cast<T>(**found);
 }
 
+// A file that says nothing gets what local servers commonly default to: at temperature 1 over the whole vocabulary a
+// small model soon writes noise.
 SamplingParams sampling_defaults(const Metadata& metadata) {
   SamplingParams defaults;
+  defaults.temperature = 0.8F;
+  defaults.top_k = 40;
+  defaults.top_p = 0.95F;
+  defaults.min_p = 0.05F;
   take(metadata, "general.sampling.temp", 0.0, 100.0, defaults.temperature);
   take(metadata, "general.sampling.top_k", 0.0, 1 << 24, defaults.top_k);
   take(metadata, "general.sampling.top_p", 1e-6, 1.0, defaults.top_p);

@@ -204,7 +204,8 @@ TEST_F(Loader, InspectTellsWhatUsersSee) {
   EXPECT_THAT(info->capabilities, ElementsAre("completion", "tools", "thinking"));
   EXPECT_EQ(info->defaults.temperature, 0.5F);
   EXPECT_EQ(info->defaults.top_k, 20);
-  EXPECT_EQ(info->defaults.top_p, 1.0F);  // 7 is no probability
+  EXPECT_EQ(info->defaults.top_p, 0.95F) << "7 is no probability";
+  EXPECT_EQ(info->defaults.min_p, 0.05F) << "what the file does not say";
 }
 
 }  // namespace

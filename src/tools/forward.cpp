@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "hal/backends.h"
+#include "tools/progress.h"
 
 namespace pensieve::tools {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::size_t kLogitBytes = std::size_t{128} << 20;  // of one step, whe
 }  // namespace
 
 Result<std::unique_ptr<Forward>> Forward::open(const std::string& path, const ForwardOptions& options) {
+  const Notice notice("loading the model …");
   std::unique_ptr<Forward> forward(new Forward());
   Result<std::unique_ptr<Backend>> backend = hal::open_backend(
       options.hardware.backend, {static_cast<std::int32_t>(options.hardware.threads), options.hardware.isa});

@@ -45,4 +45,27 @@ void Progress::draw() {
   drawn_ = true;
 }
 
+Notice::Notice(std::string text) : text_(std::move(text)) {
+  if (isatty(STDERR_FILENO) == 1) thread_ = std::thread([this] { show(); });
+}
+
+Notice::~Notice() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  ended_.notify_one();
+  thread_.join();
+}
+
+void Notice::show() {
+  std::unique_lock lock(mutex_);
+  if (ended_.wait_for(lock, std::chrono::seconds(1), [this] { return done_; })) return;
+  fmt::print(stderr, "{}", text_);
+  std::fflush(stderr);
+  ended_.wait(lock, [this] { return done_; });
+  fmt::print(stderr, "\r\033[K");
+}
+
 }  // namespace pensieve::tools

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <thread>
 
 namespace pensieve::tools {
 
@@ -23,6 +26,25 @@ class Progress {
   std::int64_t total_, done_ = 0;
   bool terminal_, drawn_ = false;
   std::chrono::steady_clock::time_point start_, last_;
+};
+
+// A line of text on a terminal's standard error while the object lives, from its second second on: for work
+// without a measure, such as loading a model.
+class Notice {
+ public:
+  explicit Notice(std::string text);
+  Notice(const Notice&) = delete;
+  Notice& operator=(const Notice&) = delete;
+  ~Notice();
+
+ private:
+  void show();
+
+  std::string text_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool done_ = false;   // guarded by mutex_
+  std::thread thread_;  // not started where there is no terminal
 };
 
 }  // namespace pensieve::tools

@@ -56,18 +56,22 @@ class PromptSearch {
   std::size_t from_ = 0;
 };
 
-// Whether the prompt holds everything that users, the system and tools said, and every tool call. Some
-// templates lose messages without refusing them: a second system message, or tool calls that they do not
-// know. The text of replies is left out, as dropping old reasoning is legitimate.
-bool keeps_everything(std::string_view prompt, const std::vector<ChatMessage>& messages) {
+// The messages that a prompt does not show: content of users, the system and tools, and names of called
+// tools. The text of replies is left out, as dropping old reasoning is legitimate.
+std::vector<std::size_t> missing_from(std::string_view prompt, const std::vector<ChatMessage>& messages) {
   PromptSearch search(prompt);
-  for (const ChatMessage& message : messages) {
-    if (message.role != "assistant" && !search.has_content(message.content)) return false;
-    for (const ToolCall& call : message.tool_calls) {
-      if (!search.has(call.name)) return false;
-    }
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const ChatMessage& message = messages[i];
+    bool found = message.role == "assistant" || search.has_content(message.content);
+    for (const ToolCall& call : message.tool_calls) found = found && search.has(call.name);
+    if (!found) missing.push_back(i);
   }
-  return true;
+  return missing;
+}
+
+std::string probe_word(std::size_t index) {
+  return "pensieve-probe-" + std::to_string(index) + "-end";
 }
 
 Prompt to_prompt(const RenderedText& rendered) {
@@ -94,18 +98,20 @@ class JinjaChatFormat : public ChatFormat {
     Result<ChatVariables> variables = ChatVariables::make(request, bos_text_, eos_text_);
     if (!variables) return tl::unexpected(variables.error());
     const std::vector<ChatMessage> messages = with_known_roles(request.messages);
-    Result<RenderedText> first = attempt(*variables, messages);
-    if (first && keeps_everything(first->text, messages)) return to_prompt(*first);
-    if (!first && first.error().code == Error::Code::exhausted) return tl::unexpected(first.error());
+    Result<RenderedText> best = attempt(*variables, messages);
+    if (best && complete(*variables, messages, best->text)) return to_prompt(*best);
+    if (!best && best.error().code == Error::Code::exhausted) return tl::unexpected(best.error());
     for (const Adaptation& adaptation : adaptations()) {
-      const Result<RenderedText> next = attempt(*variables, adapt_messages(messages, adaptation));
-      if (next && keeps_everything(next->text, messages)) return to_prompt(*next);
-      if (next && !first) first = next;  // loses something, but better than a refusal
+      const std::vector<ChatMessage> adapted = adapt_messages(messages, adaptation);
+      const Result<RenderedText> next = attempt(*variables, adapted);
+      if (next && complete(*variables, adapted, next->text)) return to_prompt(*next);
+      if (next && !best) best = next;  // loses something, but better than a refusal
     }
-    if (first) return to_prompt(*first);
-    Error error = first.error();
-    if (error.reason == jinja::kReasonRaised)
+    if (best) return to_prompt(*best);
+    Error error = best.error();
+    if (error.reason == jinja::kReasonRaised) {
       error.what = "the model's chat template refuses this conversation: " + error.what;
+    }
     error.field = "messages";
     return tl::unexpected(std::move(error));
   }
@@ -114,6 +120,21 @@ class JinjaChatFormat : public ChatFormat {
   Result<RenderedText> attempt(const ChatVariables& variables,
                                const std::vector<ChatMessage>& messages) const {
     return template_.render_marked(variables.with_messages(messages));
+  }
+
+  // Whether the template shows every message. Some lose messages without refusing them: a second system
+  // message, or tool calls that they do not know. Others rewrite one on purpose ("/no_think" becomes a
+  // setting); these show an ordinary word in its place, so that is what is tried.
+  bool complete(const ChatVariables& variables, std::vector<ChatMessage> messages,
+                std::string_view prompt) const {
+    const std::vector<std::size_t> missing = missing_from(prompt, messages);
+    if (missing.empty()) return true;
+    for (std::size_t index : missing) {
+      if (messages[index].role != "assistant") messages[index].content = probe_word(index);
+      for (ToolCall& call : messages[index].tool_calls) call.name = probe_word(index);
+    }
+    const Result<RenderedText> probed = attempt(variables, messages);
+    return probed && missing_from(probed->text, messages).empty();
   }
 
   Template template_;

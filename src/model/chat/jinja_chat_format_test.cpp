@@ -56,46 +56,56 @@ TEST(JinjaChatFormatTest, PiecesTellTemplateFromMessages) {
   EXPECT_EQ(marked(render(kChatMl, open)), "<|im_start|>user\n[Hi]<|im_end|>\n");
 }
 
-struct Flow {
-  const char* source;
-  const char* expected;
-};
-class ProvenanceTest : public testing::TestWithParam<Flow> {};
-
 // What operations do to the text "a</s>B,c" of a message: no byte of it may end up outside the brackets.
-TEST_P(ProvenanceTest, MessageTextStaysMarked) {
-  const std::string source = std::string("{% set c = messages[0].content %}") + GetParam().source;
-  EXPECT_EQ(marked(render(source, conversation({message("user", "a</s>B,c")}))), GetParam().expected);
+TEST(JinjaChatFormatTest, MessageTextStaysMarkedThroughEveryOperation) {
+  struct Flow {
+    const char* source;
+    const char* expected;
+  };
+  for (const Flow& flow : {Flow{"<{{ c }}>", "<[a</s>B,c]>"},
+                           Flow{"{{ ('<' ~ c ~ '>')|trim }}", "<[a</s>B,c]>"},
+                           Flow{"{{ ('<' + c + '>')[1:-1] }}", "[a</s>B,c]"},
+                           Flow{"{{ ('<' + c + '>')[:3] }}|", "<[a<]|"},
+                           Flow{"{{ c.split(',') | join('|') }}", "[a</s>B]|[c]"},
+                           Flow{"{{ ('x,' + c).split(',')[0] }}", "x"},
+                           Flow{"{{ c | upper }}", "[A</S>B,C]"},
+                           Flow{"{{ ('<' + c) | lower }}", "[<a</s>b,c]"},
+                           Flow{"{{ c | replace(',', '<eos>') }}", "[a</s>B<eos>c]"},
+                           Flow{"{{ ('X' + c + 'X').replace('X', '<eos>') }}", "<eos>[a</s>B,c]<eos>"},
+                           Flow{"{{ '<{}>'.format(c) }}", "<[a</s>B,c]>"},
+                           Flow{"{{ '<%s>' % c }}", "<[a</s>B,c]>"},
+                           Flow{"{{ '<%s>' | format(c) }}", "<[a</s>B,c]>"},
+                           Flow{"{{ [c, 1] }}", "['[a</s>B,c]', 1]"},
+                           Flow{"{{ {'k': c} | tojson }}", "{\"k\": \"[a</s>B,c]\"}"},
+                           Flow{"{{ c * 2 }}", "[a</s>B,ca</s>B,c]"},
+                           Flow{"{{ c[::-1] }}", "[c,B>s/<a]"},
+                           Flow{"{{ c | reverse }}", "[c,B>s/<a]"},
+                           Flow{"{{ c | list | join }}", "[a</s>B,c]"},
+                           Flow{"{% for x in c %}{{ x }}.{% endfor %}", "[a].[<].[/].[s].[>].[B].[,].[c]."},
+                           Flow{"{% set x %}<{{ c }}>{% endset %}{{ x }}", "<[a</s>B,c]>"},
+                           Flow{"{% macro m(t) %}<{{ t }}>{% endmacro %}{{ m(c) }}", "<[a</s>B,c]>"},
+                           Flow{"{% filter trim %} <{{ c }}> {% endfilter %}", "<[a</s>B,c]>"},
+                           Flow{"{{ c | indent(2, true) }}", "  [a</s>B,c]"},
+                           Flow{"{{ c.center(12) }}", "  [a</s>B,c]  "},
+                           Flow{"{{ c | e }}", "[a&lt;/s&gt;B,c]"},
+                           Flow{"{{ c | truncate(6, true, '#', 0) }}", "[a</s>]#"},
+                           Flow{"{{ namespace(x=c).x }}", "[a</s>B,c]"},
+                           Flow{"{{ c.partition(',') | join('|') }}", "[a</s>B]|[,]|[c]"},
+                           Flow{"{{ c | length }}", "8"},
+                           Flow{"{{ strftime_now(c) }}", "[a</s>B,c]"},
+                           Flow{"{{ '%c' % 60 }}", "[<]"},
+                           Flow{"{{ '%r' % c }}", "'[a</s>B,c]'"},
+                           Flow{"{{ c | urlencode }}", "[a%3C/s%3EB%2Cc]"},
+                           Flow{"{{ c.zfill(10) }}", "00[a</s>B,c]"},
+                           Flow{"{{ messages | map(attribute='content') | join }}", "[a</s>B,c]"},
+                           Flow{"{{ {c: 1}.keys() | first }}", "[a</s>B,c]"},
+                           Flow{"{{ bos_token }}{{ eos_token }}", "<s></s>"},
+                           Flow{"<|{{ messages[0].role }}|>", "<|user|>"}}) {
+    const std::string source = std::string("{% set c = messages[0].content %}") + flow.source;
+    EXPECT_EQ(marked(render(source, conversation({message("user", "a</s>B,c")}))), flow.expected)
+        << flow.source;
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    All, ProvenanceTest,
-    testing::Values(
-        Flow{"<{{ c }}>", "<[a</s>B,c]>"}, Flow{"{{ ('<' ~ c ~ '>')|trim }}", "<[a</s>B,c]>"},
-        Flow{"{{ ('<' + c + '>')[1:-1] }}", "[a</s>B,c]"}, Flow{"{{ ('<' + c + '>')[:3] }}|", "<[a<]|"},
-        Flow{"{{ c.split(',') | join('|') }}", "[a</s>B]|[c]"}, Flow{"{{ ('x,' + c).split(',')[0] }}", "x"},
-        Flow{"{{ c | upper }}", "[A</S>B,C]"}, Flow{"{{ ('<' + c) | lower }}", "[<a</s>b,c]"},
-        Flow{"{{ c | replace(',', '<eos>') }}", "[a</s>B<eos>c]"},
-        Flow{"{{ ('X' + c + 'X').replace('X', '<eos>') }}", "<eos>[a</s>B,c]<eos>"},
-        Flow{"{{ '<{}>'.format(c) }}", "<[a</s>B,c]>"}, Flow{"{{ '<%s>' % c }}", "<[a</s>B,c]>"},
-        Flow{"{{ '<%s>' | format(c) }}", "<[a</s>B,c]>"}, Flow{"{{ [c, 1] }}", "['[a</s>B,c]', 1]"},
-        Flow{"{{ {'k': c} | tojson }}", "{\"k\": \"[a</s>B,c]\"}"}, Flow{"{{ c * 2 }}", "[a</s>B,ca</s>B,c]"},
-        Flow{"{{ c[::-1] }}", "[c,B>s/<a]"}, Flow{"{{ c | reverse }}", "[c,B>s/<a]"},
-        Flow{"{{ c | list | join }}", "[a</s>B,c]"},
-        Flow{"{% for x in c %}{{ x }}.{% endfor %}", "[a].[<].[/].[s].[>].[B].[,].[c]."},
-        Flow{"{% set x %}<{{ c }}>{% endset %}{{ x }}", "<[a</s>B,c]>"},
-        Flow{"{% macro m(t) %}<{{ t }}>{% endmacro %}{{ m(c) }}", "<[a</s>B,c]>"},
-        Flow{"{% filter trim %} <{{ c }}> {% endfilter %}", "<[a</s>B,c]>"},
-        Flow{"{{ c | indent(2, true) }}", "  [a</s>B,c]"}, Flow{"{{ c.center(12) }}", "  [a</s>B,c]  "},
-        Flow{"{{ c | e }}", "[a&lt;/s&gt;B,c]"}, Flow{"{{ c | truncate(6, true, '#', 0) }}", "[a</s>]#"},
-        Flow{"{{ namespace(x=c).x }}", "[a</s>B,c]"},
-        Flow{"{{ c.partition(',') | join('|') }}", "[a</s>B]|[,]|[c]"}, Flow{"{{ c | length }}", "8"},
-        Flow{"{{ strftime_now(c) }}", "[a</s>B,c]"}, Flow{"{{ '%c' % 60 }}", "[<]"},
-        Flow{"{{ '%r' % c }}", "'[a</s>B,c]'"}, Flow{"{{ c | urlencode }}", "[a%3C/s%3EB%2Cc]"},
-        Flow{"{{ c.zfill(10) }}", "00[a</s>B,c]"},
-        Flow{"{{ messages | map(attribute='content') | join }}", "[a</s>B,c]"},
-        Flow{"{{ {c: 1}.keys() | first }}", "[a</s>B,c]"}, Flow{"{{ bos_token }}{{ eos_token }}", "<s></s>"},
-        Flow{"<|{{ messages[0].role }}|>", "<|user|>"}));
 
 TEST(JinjaChatFormatTest, AnUnknownRoleIsTextToo) {
   EXPECT_EQ(marked(render("{{ messages[0].role }}", conversation({message("<|im_end|>", "x")}))),
@@ -183,6 +193,19 @@ TEST(JinjaChatFormatTest, NothingIsLostByTemplatesThatForgetMessages) {
             "<|im_start|>user\n[a]<|im_end|>\n<|im_start|>assistant\n[{\"name\": \"f\", \"arguments\": "
             "{\"x\": 1}}]<|im_end|>\n"
             "<|im_start|>user\n[Tool result:\nr]<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(JinjaChatFormatTest, AMessageThatTheTemplateRewritesOnPurposeIsNotLost) {
+  const char* rewriting =
+      "{% for m in messages %}{{ m.role }}:{{ m.content.replace('/no_think', '') }};{% endfor %}";
+  EXPECT_EQ(marked(render(rewriting, conversation({message("system", "/no_think"), message("user", "a")}))),
+            "system:;user:[a];");
+}
+
+TEST(JinjaChatFormatTest, ASystemMessageThatTheTemplateIgnoresGoesToTheUser) {
+  const char* deaf = "{% for m in messages if m.role != 'system' %}{{ m.role }}:{{ m.content }};{% endfor %}";
+  EXPECT_EQ(marked(render(deaf, conversation({message("system", "obey"), message("user", "a")}))),
+            "user:[obey\n\na];");
 }
 
 TEST(JinjaChatFormatTest, NullContentIsEmptyWhereATemplateCannotTakeIt) {

@@ -70,9 +70,10 @@ Json to_json(const Arguments& arguments, const Forward& forward, const Outcome& 
   }
   all["prompt_tokens_per_second"] = to_json(outcome.rates.prompt);
   all["generate_tokens_per_second"] = to_json(outcome.rates.generate);
-  all["read_bandwidth"] = {{"bytes_per_second", outcome.bandwidth},
-                           {"bytes_per_step", outcome.step_bytes},
-                           {"fraction", outcome.fraction(work)}};
+  all["read_bandwidth"] = {
+      {"bytes_per_second", outcome.bandwidth},
+      {"bytes_per_step", outcome.step_bytes},
+      {"fraction", outcome.fraction(work) > 0 ? Json(outcome.fraction(work)) : Json(nullptr)}};
   const hal::Machine& machine = outcome.machine;
   all["machine"] = {{"cpu", machine.cpu},
                     {"cores", machine.usable_cores},
@@ -119,8 +120,10 @@ ExitCode run(Arguments& arguments) {
   outcome.machine = hal::detect_processor();
   if (settings.hardware.threads == 0) settings.hardware.threads = outcome.machine.usable_cores;
   outcome.threads = settings.hardware.threads;
-  outcome.bandwidth = 1e9 * hal::measure_read_bandwidth(static_cast<std::int32_t>(outcome.threads),
-                                                        outcome.machine.topology.l3_total);
+  if (settings.hardware.backend != "null") {  // which reads nothing
+    outcome.bandwidth = 1e9 * hal::measure_read_bandwidth(static_cast<std::int32_t>(outcome.threads),
+                                                          outcome.machine.topology.l3_total);
+  }
   ForwardOptions options;
   options.hardware = settings.hardware;
   options.kv_type = settings.engine.kv_type;

@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <future>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -14,6 +17,7 @@
 #include "tools/conversation.h"
 #include "tools/failure.h"
 #include "tools/model_argument.h"
+#include "tools/progress.h"
 
 namespace pensieve::tools {
 namespace {
@@ -136,6 +140,20 @@ std::optional<std::string> given_prompt(const Arguments& arguments) {
   return prompt.empty() ? std::nullopt : std::optional(prompt);
 }
 
+// Loading cannot be broken off, but it need not be waited for: an interrupt ends the program.
+Result<std::unique_ptr<manage::LocalInference>> load(const std::string& path, const Settings& settings,
+                                                     util::Log& log, Interrupts& interrupts) {
+  constexpr std::chrono::milliseconds kLook{50};
+  const Notice notice("loading the model …");
+  auto loading = std::async(std::launch::async, [&] {
+    return manage::LocalInference::load(path, "", settings.hardware, settings.engine, log);
+  });
+  while (loading.wait_for(kLook) != std::future_status::ready) {
+    if (interrupts.pending()) std::_Exit(kInterrupted);
+  }
+  return loading.get();
+}
+
 ExitCode run(Arguments& arguments) {
   Interrupts interrupts({SIGINT});
   Settings& settings = arguments.settings;
@@ -148,10 +166,8 @@ ExitCode run(Arguments& arguments) {
   if (prompt && prompt->empty())
     return report_usage("the prompt is empty: give it as an argument or on standard input");
   util::Log log(settings.log_level(), settings.log_format());
-  const Result<std::unique_ptr<manage::LocalInference>> model =
-      manage::LocalInference::load(*path, "", settings.hardware, settings.engine, log);
+  const Result<std::unique_ptr<manage::LocalInference>> model = load(*path, settings, log, interrupts);
   if (!model) return report(model.error(), During::model);
-  if (interrupts.pending()) return kInterrupted;
   Conversation conversation(**model, interrupts, pattern(arguments, (*model)->info()),
                             isatty(STDOUT_FILENO) == 0);
   return prompt ? answer_once(arguments, conversation, *prompt) : chat(arguments, conversation, interrupts);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -106,9 +107,16 @@ ExitCode run(Arguments& arguments) {
   log.write(LogLevel::info, "listening",
             {{"url", std::string_view(url)}, {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
+  pool.start();
   serve_until_signal(**server, interrupts, std::chrono::seconds(settings.server.drain_timeout), log);
   server->reset();
   log.write(LogLevel::info, "stopped");
+  const std::vector<manage::ModelStatus> models = pool.list();
+  const auto loading = [](const manage::ModelStatus& model) {
+    return model.state == manage::ModelState::loading;
+  };
+  // A load cannot be broken off and may take minutes; nothing of it is worth waiting for.
+  if (std::any_of(models.begin(), models.end(), loading)) std::_Exit(kDone);
   return kDone;
 }
 

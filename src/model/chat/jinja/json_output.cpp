@@ -90,6 +90,7 @@ class JsonWriter {
       const util::CodePoint point = util::decode_utf8(view, at);
       const std::string escape = escaped(point.value, style_.ensure_ascii);
       if (!escape.empty()) {
+        out_.budget().step();
         out_.append(text, begin, at);
         out_.append(escape, foreign);
         begin = at + point.size;

@@ -47,6 +47,7 @@ void append_quoted(TextBuilder& out, const Text& text) {
     const util::CodePoint point = util::decode_utf8(view, at);
     const std::string escape = escaped(point.value, quote);
     if (!escape.empty()) {
+      out.budget().step();
       out.append(text, begin, at);
       out.append(escape, foreign);
       begin = at + point.size;

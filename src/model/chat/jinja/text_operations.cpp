@@ -164,7 +164,7 @@ std::vector<Text> split_lines(Budget& budget, const Text& text, bool keep_ends) 
 
 Text map_text(Budget& budget, const Text& text, std::string (*map)(std::string_view)) {
   const Charge charge(&budget, text.size() * 2);
-  budget.scan(text.size());
+  budget.scan(text.size() * 2);  // classes and mappings are looked up in tables
   return derive(budget, map(text.view()), text);
 }
 
