@@ -74,8 +74,8 @@ void take(const Metadata& metadata, std::string_view key, double low, double hig
   if (found && found->has_value() && **found >= low && **found <= high) value = static_cast<T>(**found);
 }
 
-// A file that says nothing gets what local servers commonly default to: at temperature 1 over the whole vocabulary a
-// small model soon writes noise.
+// A file that says nothing gets what local servers commonly default to: at temperature 1 over the whole
+// vocabulary a small model soon writes noise.
 SamplingParams sampling_defaults(const Metadata& metadata) {
   SamplingParams defaults;
   defaults.temperature = 0.8F;

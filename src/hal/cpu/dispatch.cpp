@@ -69,7 +69,7 @@ Result<Kernels> select_kernels(std::string_view name) {
     for (const auto present : instruction_sets()) known += (known.empty() ? "" : ", ") + std::string(present);
     return fail(Error::Code::unsupported,
                 "instruction set \"" + std::string(name) +
-                    "\" is not available on this processor; available: " + known,
+                    "\" has no kernels here, or this processor lacks it; available: " + known,
                 "isa");
   }
   Kernels table{};

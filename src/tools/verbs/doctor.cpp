@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "hal/backends.h"
+#include "hal/cpu/dispatch.h"
 #include "hal/detect/bandwidth.h"
 #include "hal/detect/machine.h"
 #include "manage/local_inference.h"
@@ -38,7 +39,8 @@ Json machine_json(const hal::Machine& machine, double bandwidth) {
     gpus.push_back(Json{{"driver", search.driver}, {"found", std::move(found)}, {"absence", search.absence}});
   }
   return Json{{"cpu", machine.cpu},
-              {"instruction_sets", machine.instruction_sets},
+              {"instruction_sets", hal::cpu::instruction_sets()},
+              {"processor_has", machine.instruction_sets},
               {"packages", topology.packages},
               {"cores", topology.cores},
               {"hardware_threads", topology.threads},
@@ -123,7 +125,8 @@ void print_machine(const hal::Machine& machine, double bandwidth) {
   fmt::print("cpu        {}\n", machine.cpu.empty() ? "unknown" : machine.cpu);
   fmt::print("cores      {} physical, {} threads; usable here: {} and {}\n", topology.cores, topology.threads,
              machine.usable_cores, machine.usable_threads);
-  fmt::print("kernels    {} (last is fastest; --isa forces one)\n", fmt::join(machine.instruction_sets, " "));
+  fmt::print("kernels    {} (last is fastest; --isa forces one)\n",
+             fmt::join(hal::cpu::instruction_sets(), " "));
   fmt::print("caches     L1d {}, L2 {}, L3 {}; {} NUMA node(s)\n", human_bytes(topology.l1d),
              human_bytes(topology.l2), human_bytes(topology.l3), topology.numa_nodes);
   fmt::print("memory     {} in all, {} available{}\n", human_bytes(machine.memory.total),

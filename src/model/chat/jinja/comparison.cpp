@@ -117,7 +117,9 @@ std::size_t find(Budget& budget, std::string_view text, std::string_view needle,
   if (from > text.size()) return std::string_view::npos;
   budget.touch(needle.size());
   if (needle.empty()) return from;
-  if (needle.size() > text.size() - from) return std::string_view::npos;  // also keeps null pointers from memmem
+  if (text.size() - from < needle.size()) return std::string_view::npos;
+  if (needle.size() > text.size() - from)
+    return std::string_view::npos;  // also keeps null pointers from memmem
   // memmem is linear even for hostile texts; string_view::find is not.
   const void* at = memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
   const std::size_t place = at == nullptr
