@@ -23,7 +23,9 @@ function(pensieve_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE pensieve_${name} ${ARG_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE PENSIEVE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 120)
+    # A home of their own: the user's model directory must not show in tests.
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 120
+                         PROPERTIES ENVIRONMENT "HOME=${CMAKE_BINARY_DIR}/home")
   endif()
   if(PENSIEVE_FUZZ)
     file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cpp)
