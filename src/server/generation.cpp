@@ -65,6 +65,28 @@ Error cancel_error(Cancelled why) {
   return {Error::Code::cancelled, "the client closed the connection", {}, "client_closed", {}};
 }
 
+// What was handed to the model: cancelled unless it ended, also when an exception leaves run_generations.
+class Submitted {
+ public:
+  Submitted(Inference& model, std::shared_ptr<ReplyQueue> queue, std::size_t count)
+      : model_(model), queue_(std::move(queue)) {
+    ids_.reserve(count);
+  }
+  Submitted(const Submitted&) = delete;
+  Submitted& operator=(const Submitted&) = delete;
+  ~Submitted() {
+    queue_->close();
+    for (const GenerationId id : ids_) model_.cancel(id);
+  }
+  void add(GenerationId id) { ids_.push_back(id); }
+  void ended() { ids_.clear(); }
+
+ private:
+  Inference& model_;
+  std::shared_ptr<ReplyQueue> queue_;
+  std::vector<GenerationId> ids_;
+};
+
 }  // namespace
 
 Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector<GenerationRequest> requests,
@@ -73,9 +95,9 @@ Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector
   const auto queue = std::make_shared<ReplyQueue>(exchange.executor());
   exchange.on_cancel([queue] { queue->arrived().fire(); });
   Run run(requests.size(), requests.empty() ? 0 : requests.front().choices, receiver);
-  std::vector<GenerationId> ids;
+  Submitted submitted(model, queue, requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    ids.push_back(model.submit(std::move(requests[i]), queue->sink(i)));
+    submitted.add(model.submit(std::move(requests[i]), queue->sink(i)));
   }
   Result<> outcome;
   std::vector<GenerationEvent> batch;
@@ -93,10 +115,7 @@ Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector
     if (outcome && exchange.replied()) co_await exchange.flush();
   }
   exchange.on_cancel(nullptr);
-  queue->close();
-  if (!outcome) {
-    for (const GenerationId id : ids) model.cancel(id);
-  }
+  if (outcome) submitted.ended();
   co_return outcome;
 }
 
