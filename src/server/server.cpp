@@ -1,6 +1,7 @@
 // See server.h.
 #include "server/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -42,6 +43,13 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Services& services) {
+  // What an unset shell variable gives: taken literally it would open the server to everybody.
+  if (std::count(options.api_key.begin(), options.api_key.end(), "") != 0) {
+    return fail(Error::Code::invalid, "api_key is empty; give a key, or leave the option out", "api_key");
+  }
+  if (options.host.empty()) {
+    return fail(Error::Code::invalid, "host is empty; give an address such as 127.0.0.1", "host");
+  }
   auto parts = std::make_unique<Parts>(options, services);
   auto listener = Listener::open(parts->options, parts->site, !parts->keys.open());
   if (!listener) return tl::unexpected(listener.error());

@@ -118,6 +118,15 @@ class Serving(unittest.TestCase):
         self.assertEqual(spelled - plain, len("<|im_end|>"))
 
 
+class RefusedStart(unittest.TestCase):
+    def test_an_empty_key_or_host_does_not_open_the_server(self):
+        for flag in ("--api-key", "--host"):
+            done = subprocess.run([PROGRAM, "serve", flag, "", "--port", "0"], capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0, flag)
+            self.assertNotIn("listening", done.stdout)
+            self.assertIn("is empty", done.stderr)
+
+
 class DamagedModel(unittest.TestCase):
     def test_a_damaged_file_on_the_command_line_ends_with_code_3(self):
         with tempfile.TemporaryDirectory() as folder:
