@@ -3,8 +3,10 @@
 #pragma once
 
 // GCC 12 takes the undefined operand that its own AVX-512 intrinsics pass for a mistake.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include <cstdint>
