@@ -9,9 +9,11 @@
 
 namespace pensieve::engine {
 
-PrefixCache::PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std::uint64_t hash_seed)
+PrefixCache::PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std::uint64_t hash_seed,
+                         std::uint64_t hash_mask)
     : page_tokens_(page_tokens),
       hash_seed_(hash_seed),
+      hash_mask_(hash_mask),
       entries_(static_cast<std::size_t>(page_count)),
       tokens_(static_cast<std::size_t>(page_count) * static_cast<std::size_t>(page_tokens)),
       buckets_(std::bit_ceil(static_cast<std::size_t>(std::max(page_count, 1))), kNone) {}
@@ -20,7 +22,7 @@ std::uint64_t PrefixCache::hash(std::uint64_t space, std::int32_t parent,
                                 std::span<const std::int32_t> tokens) const {
   std::uint64_t value = mix_bits(hash_seed_ ^ mix_bits(space) ^ static_cast<std::uint32_t>(parent));
   for (const std::int32_t token : tokens) value = mix_bits(value + static_cast<std::uint32_t>(token));
-  return value;
+  return value & hash_mask_;
 }
 
 std::int32_t PrefixCache::find(std::uint64_t space, std::int32_t parent,

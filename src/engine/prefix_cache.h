@@ -19,7 +19,9 @@ class PrefixCache {
   static constexpr std::int32_t kNone = -1;  // no such page; as a parent: the beginning of a prompt
 
   // `hash_seed` keeps clients from choosing prompts that collide; results do not depend on it.
-  PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std::uint64_t hash_seed);
+  // `hash_mask` is for tests: with few bits, everything collides.
+  PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std::uint64_t hash_seed,
+              std::uint64_t hash_mask = ~std::uint64_t{0});
 
   // The page that holds `tokens` (exactly page_tokens of them) after `parent`. `space` separates tenants:
   // pages of one are never found from another.
@@ -52,7 +54,7 @@ class PrefixCache {
   void forget(std::int32_t page);
 
   std::int32_t page_tokens_;
-  std::uint64_t hash_seed_;
+  std::uint64_t hash_seed_, hash_mask_;
   std::vector<Entry> entries_;         // by page
   std::vector<std::int32_t> tokens_;   // [pages, page_tokens]
   std::vector<std::int32_t> buckets_;  // first page of each bucket; a power of two of them

@@ -2,14 +2,12 @@
 #include "tools/command_line.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "tools/temporary_home_for_test.h"
 #include "tools/verb.h"
 
 namespace pensieve::tools {
@@ -39,17 +37,7 @@ Outcome run(std::vector<std::string> words) {
 
 class CommandLineTest : public testing::Test {
  protected:
-  CommandLineTest()
-      : folder_(std::filesystem::temp_directory_path() / ("pensieve-cli-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~CommandLineTest() override { std::filesystem::remove_all(folder_); }
-  std::string write(const std::string& name, const std::string& content) const {
-    const std::string path = (folder_ / name).string();
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
-  }
-  std::filesystem::path folder_;
+  testing_support::TemporaryHome home_;
 };
 
 TEST_F(CommandLineTest, WithoutAVerbItShowsHelpAndFails) {
@@ -98,19 +86,20 @@ TEST_F(CommandLineTest, BadValuesNameWhatIsAllowed) {
 }
 
 TEST_F(CommandLineTest, ModelsThatAreNoneAreRefused) {
-  const std::string text = write("readme.gguf", "no model at all");
+  const std::string text = home_.write("readme.gguf", "no model at all");
   for (const char* verb : {"tokenize", "eval", "bench", "template"}) {
     const Outcome outcome = run({verb, "--model", text});
     EXPECT_EQ(outcome.code, kRefused) << verb << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("pensieve: ")) << verb;
   }
   EXPECT_EQ(run({"show", text}).code, kRefused);
-  EXPECT_EQ(run({"tokenize", "--model", (folder_ / "absent.gguf").string()}).code, kRefused);
-  EXPECT_EQ(run({"tokenize", "--model", "nobody-knows-me", "--models-dir", folder_.string()}).code, kRefused);
+  EXPECT_EQ(run({"tokenize", "--model", (home_.folder() / "absent.gguf").string()}).code, kRefused);
+  EXPECT_EQ(run({"tokenize", "--model", "nobody-knows-me", "--models-dir", home_.folder().string()}).code,
+            kRefused);
 }
 
 TEST_F(CommandLineTest, ConfigCheckTellsFileLineAndKey) {
-  const std::string bad = write("bad.toml", "[engine]\ncontex = 5\n");
+  const std::string bad = home_.write("bad.toml", "[engine]\ncontex = 5\n");
   const Outcome outcome = run({"config", "check", "--config", bad});
   EXPECT_EQ(outcome.code, kRefused);
   EXPECT_THAT(outcome.err, HasSubstr("bad.toml:2"));
@@ -119,7 +108,7 @@ TEST_F(CommandLineTest, ConfigCheckTellsFileLineAndKey) {
 }
 
 TEST_F(CommandLineTest, ConfigExplainNamesSources) {
-  const std::string good = write("good.toml", "[engine]\ncontext = 512\nparallel = 2\n");
+  const std::string good = home_.write("good.toml", "[engine]\ncontext = 512\nparallel = 2\n");
   const Outcome outcome =
       run({"config", "explain", "--config", good, "--parallel", "3", "--no-prefix-cache"});
   EXPECT_EQ(outcome.code, kDone) << outcome.err;
@@ -135,7 +124,8 @@ TEST_F(CommandLineTest, ConfigSchemaIsJson) {
 }
 
 TEST_F(CommandLineTest, AnEmptyFolderListsNoModels) {
-  EXPECT_THAT(run({"list", "--models-dir", folder_.string(), "--json"}).out, HasSubstr("\"models\":[]"));
+  EXPECT_THAT(run({"list", "--models-dir", home_.folder().string(), "--json"}).out,
+              HasSubstr("\"models\":[]"));
 }
 
 }  // namespace

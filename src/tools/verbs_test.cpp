@@ -1,16 +1,15 @@
 // The verbs that scripts drive, over a tiny model whose numbers are known: its weights make all logits equal.
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "model/tiny_llama_for_test.h"
 #include "tools/command_line.h"
+#include "tools/temporary_home_for_test.h"
 #include "tools/verb.h"
 #include "util/json.h"
 
@@ -22,23 +21,15 @@ using util::Json;
 
 class VerbsTest : public testing::Test {
  protected:
-  VerbsTest()
-      : folder_(std::filesystem::temp_directory_path() / ("pensieve-verbs-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder_);
+  VerbsTest() {
     model::testing::TinyLlama tiny;
     tiny.extra = [](model::testing::GgufWriter& file) {
       file.text("tokenizer.chat_template",
                 "{{ bos_token }}{{ messages[0].content }}{{ raise_exception('no') if tools }}");
     };
-    model_ = write("tiny.gguf", model::testing::tiny_llama(tiny).bytes);
+    model_ = home_.write("tiny.gguf", model::testing::tiny_llama(tiny).bytes);
   }
-  ~VerbsTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string write(const std::string& name, const std::string& content) const {
-    const std::string path = (folder_ / name).string();
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
-  }
   int run(std::vector<std::string> words, const std::string& input = "") {
     words.insert(words.begin(), "pensieve");
     std::vector<char*> arguments;
@@ -59,7 +50,7 @@ class VerbsTest : public testing::Test {
     return parsed;
   }
   std::vector<float> floats(const std::string& name) const {
-    std::ifstream in(folder_ / name, std::ios::binary);
+    std::ifstream in(home_.folder() / name, std::ios::binary);
     std::stringstream bytes;
     bytes << in.rdbuf();
     std::vector<float> values(bytes.str().size() / sizeof(float));
@@ -67,7 +58,7 @@ class VerbsTest : public testing::Test {
     return values;
   }
 
-  std::filesystem::path folder_;
+  testing_support::TemporaryHome home_;
   std::string model_, out_;
 };
 
@@ -99,7 +90,8 @@ TEST_F(VerbsTest, TemplateRendersAndAnswersErrors) {
   EXPECT_EQ(lines()[0]["text"], "<|begin|>x");
   EXPECT_THAT(lines()[1]["error"].get<std::string>(), HasSubstr("no"));
   EXPECT_TRUE(lines()[2].contains("error"));
-  const std::string file = write("t.jinja", "{{ greeting }} {{ strftime_now('%Y') }} {{ tools is none }}");
+  const std::string file =
+      home_.write("t.jinja", "{{ greeting }} {{ strftime_now('%Y') }} {{ tools is none }}");
   ASSERT_EQ(run({"template", "--file", file, "--time", "2026-01-02 00:00:00"},
                 "{\"messages\":[],\"kwargs\":{\"greeting\":\"hey\"}}\n"),
             kDone);
@@ -109,7 +101,7 @@ TEST_F(VerbsTest, TemplateRendersAndAnswersErrors) {
 TEST_F(VerbsTest, EvalWritesLogitsWhateverTheChunks) {
   const auto line = [&](const char* name, bool all) {
     return Json{{"ids", {1, 2, 3, 4, 5, 6, 7}},
-                {"output", (folder_ / name).string()},
+                {"output", (home_.folder() / name).string()},
                 {"all", all},
                 {"greedy", 3}}
                .dump() +
@@ -134,14 +126,14 @@ TEST_F(VerbsTest, EvalWritesLogitsWhateverTheChunks) {
 TEST_F(VerbsTest, EvalRefusesWhatItCannotRun) {
   model::testing::TinyLlama words;
   words.vocabulary_only = true;
-  const std::string vocabulary = write("words.gguf", model::testing::tiny_llama(words).bytes);
+  const std::string vocabulary = home_.write("words.gguf", model::testing::tiny_llama(words).bytes);
   EXPECT_EQ(run({"eval", "--model", vocabulary}), kRefused);
   EXPECT_EQ(run({"tokenize", "--model", vocabulary}, "{\"text\":\"a\"}\n"), kDone);
   EXPECT_EQ(run({"eval", "--model", model_, "--backend", "metal"}), kRefused);
 }
 
 TEST_F(VerbsTest, PerplexityOfEqualLogitsIsTheVocabulary) {
-  const std::string text = write("text.txt", std::string(100, 'a'));
+  const std::string text = home_.write("text.txt", std::string(100, 'a'));
   ASSERT_EQ(run({"perplexity", "--model", model_, "--file", text, "--context", "16", "--backend", "reference",
                  "--json"}),
             kDone);
@@ -184,12 +176,12 @@ TEST_F(VerbsTest, ShowAndListKnowTheFile) {
   EXPECT_GT(shown["memory"]["total"].get<std::int64_t>(), 0);
   ASSERT_EQ(run({"show", model_, "--json", "--full"}), kDone);
   EXPECT_EQ(lines().front()["metadata"]["tokenizer.ggml.tokens"].size(), 258U);
-  ASSERT_EQ(run({"list", "--models-dir", folder_.string(), "--json"}), kDone);
+  ASSERT_EQ(run({"list", "--models-dir", home_.folder().string(), "--json"}), kDone);
   EXPECT_EQ(lines().front()["models"][0]["name"], "tiny");
 }
 
 TEST_F(VerbsTest, RunAnswersOnceAndNamesWorkAsWellAsPaths) {
-  EXPECT_EQ(run({"run", "tiny", "hello", "--models-dir", folder_.string(), "--backend", "null",
+  EXPECT_EQ(run({"run", "tiny", "hello", "--models-dir", home_.folder().string(), "--backend", "null",
                  "--max-tokens", "5", "--seed", "1"}),
             kDone);
   EXPECT_FALSE(out_.empty());
