@@ -2,6 +2,7 @@
 // into a prompt.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,8 +24,25 @@ struct ChatMessage {
   std::string tool_call_id, name;
 };
 
+// A function that the model may call.
+struct Tool {
+  std::string name, description;
+  std::string parameters;  // JSON text of a JSON Schema; empty: an object of anything
+  bool strict = false;
+};
+
+// What the client allows, or demands, of calls. Demands are enforced by the sampler.
+struct ToolChoice {
+  enum class Mode : std::uint8_t { automatic, none, required };
+  Mode mode = Mode::automatic;
+  std::vector<std::string> names;  // only these may be called; empty: all that are offered
+  bool parallel = true;            // false: one call at most
+};
+
 struct ChatRequest {
   std::vector<ChatMessage> messages;
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
   bool add_generation_prompt = true;
   std::string template_arguments;  // JSON text of an object: extra variables for the template; empty: none
 };

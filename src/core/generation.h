@@ -14,6 +14,13 @@
 
 namespace pensieve {
 
+// What the answer must look like, enforced token by token. What cannot be enforced is refused, never dropped.
+struct Constraint {
+  enum class Kind : std::uint8_t { json_object, json_schema, regex, gbnf, lark };
+  Kind kind = Kind::json_object;
+  std::string source;  // schema, pattern or grammar; empty for json_object
+};
+
 struct GenerationRequest {
   std::string request_id;  // correlation id: from x-request-id, in every log line about this request
   std::variant<ChatRequest, std::string, std::vector<std::int32_t>>
@@ -23,7 +30,9 @@ struct GenerationRequest {
   std::int64_t min_tokens = 0;    // end tokens and stop strings do not count before this many
   std::vector<std::string> stop;  // the answer ends before the first of these to be complete
   bool ignore_eos = false;
-  std::int32_t choices = 1;  // independent answers to the same prompt
+  std::optional<Constraint> constraint;          // of the answer, after any reasoning
+  std::optional<std::int64_t> reasoning_tokens;  // most tokens of reasoning; 0: none; nothing: no limit
+  std::int32_t choices = 1;                      // independent answers to the same prompt
   std::int32_t top_logprobs =
       -1;  // -1: none; 0..20: log-probabilities and this many alternatives for each token
   bool prompt_logprobs = false;  // also for the prompt's tokens
@@ -71,6 +80,12 @@ struct TextDelta {  // whole UTF-8 characters; empty text is possible when only 
   std::vector<TokenLogprob> logprobs;
   std::int32_t tokens = 0;  // how many tokens this delta covers
 };
+// A piece of a call's arguments. A call's first delta has its id and name; pieces are never taken back.
+struct ToolCallDelta {
+  std::int32_t index = 0;  // of the call within its choice, from 0
+  std::string id, name;    // in the first delta only
+  std::string arguments;   // the next piece of JSON text
+};
 struct Finished {
   FinishReason reason = FinishReason::stop;
   std::string stop;  // the stop string that ended the answer, empty when none did
@@ -82,7 +97,7 @@ struct Failed {
 };
 struct ReplyEvent {
   std::int32_t choice = 0;
-  std::variant<Started, PromptLogprobs, TextDelta, Finished, Failed> what;
+  std::variant<Started, PromptLogprobs, TextDelta, ToolCallDelta, Finished, Failed> what;
 };
 
 }  // namespace pensieve

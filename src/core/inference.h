@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/generation.h"
@@ -39,6 +40,16 @@ struct TokenizedText {
   std::vector<std::string> pieces;  // bytes of each token
 };
 
+struct EmbeddingRequest {
+  std::string request_id;
+  std::vector<std::variant<std::string, std::vector<std::int32_t>>> inputs;  // texts or token ids
+  bool truncate = false;  // cut what is too long instead of refusing it
+};
+struct Embeddings {
+  std::vector<std::vector<float>> vectors;  // one for each input, pooled as the model wants it, of length 1
+  std::int64_t prompt_tokens = 0;
+};
+
 // Thread rule: any thread may call any method. Callbacks (`done`) run on a thread of the model's, exactly
 // once.
 class Inference {
@@ -58,6 +69,8 @@ class Inference {
   virtual void render(ChatRequest request, Done<std::string> done) = 0;
   virtual void tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) = 0;
   virtual void detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) = 0;
+  // `unsupported` where the model makes no embeddings.
+  virtual void embed(EmbeddingRequest request, Done<Embeddings> done) = 0;
   virtual void count(ChatRequest request, Done<std::int64_t> done) = 0;  // tokens of the rendered prompt
 
   virtual InferenceStats stats() const = 0;

@@ -95,6 +95,10 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
   }
   Result<std::vector<std::int32_t>> tokens = tl::unexpected(unloading());
   if (!abandoned && !cancelled) tokens = guarded([&] { return prompt_tokens(request); });
+  if (tokens && request.constraint) {
+    tokens =
+        fail(Error::Code::unsupported, "constrained answers are not possible yet; leave the constraint out");
+  }
 
   std::unique_lock lock(mutex_);
   cancelled = waiting_.at(submission.id);
@@ -118,6 +122,12 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
     submission.sink->on_event({0, Failed{std::move(tokens.error())}});
   }
   submission.sink.reset();
+}
+
+void LocalInference::embed(EmbeddingRequest, Done<Embeddings> done) {
+  done(fail(Error::Code::unsupported,
+            fmt::format("model '{}' makes no embeddings; name an embedding model", model_.info.name),
+            "model"));
 }
 
 void LocalInference::cancel(GenerationId id) {

@@ -49,6 +49,7 @@ class LocalInference final : public Inference {
   void render(ChatRequest request, Done<std::string> done) override;
   void tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) override;
   void detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) override;
+  void embed(EmbeddingRequest request, Done<Embeddings> done) override;
   void count(ChatRequest request, Done<std::int64_t> done) override;
   InferenceStats stats() const override;
 

@@ -24,6 +24,7 @@ class FakeInference final : public Inference {
   void render(ChatRequest, Done<std::string>) override {}
   void tokenize(std::string, EncodeOptions, Done<TokenizedText>) override {}
   void detokenize(std::vector<std::int32_t>, Done<std::string>) override {}
+  void embed(EmbeddingRequest, Done<Embeddings>) override {}
   void count(ChatRequest, Done<std::int64_t>) override {}
   InferenceStats stats() const override { return {}; }
 

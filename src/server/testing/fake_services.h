@@ -64,6 +64,12 @@ class FakeInference final : public Inference {
   void detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) override {
     done(std::string(tokens.size(), 'x'));
   }
+  void embed(EmbeddingRequest request, Done<Embeddings> done) override {
+    Embeddings made;
+    for (std::size_t i = 0; i < request.inputs.size(); ++i) made.vectors.push_back({1.0F, 0.0F});
+    made.prompt_tokens = static_cast<std::int64_t>(request.inputs.size());
+    done(std::move(made));
+  }
   void count(ChatRequest request, Done<std::int64_t> done) override {
     done(static_cast<std::int64_t>(request.messages.size()));
   }
