@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "hal/batch_check.h"
 #include "hal/cpu/plan.h"
 
 namespace pensieve::hal::cpu {
@@ -110,13 +111,7 @@ Result<> CpuPlan::build(std::span<const Weight> weights, int threads) {
     return weights[a].codec == weights[b].codec && weights[a].shape == weights[b].shape;
   });
   for (const RopeUse& use : program_.ropes) ropes_.emplace_back(use.params, weights_.vector(use.factors));
-  windows_.resize(graph_.state_groups);
-  has_state_.resize(graph_.state_groups);
-  for (const std::int32_t index : states) {
-    const StateSpec& state = graph_.states[static_cast<std::size_t>(index)];
-    windows_[state.group] = state.window;
-    has_state_[state.group] = true;
-  }
+  windows_ = windows_of(segment_);
   measure_phases();
   next_ = std::make_unique<std::atomic<int>[]>(program_.phases.size());
   finished_ = std::make_unique<std::atomic<int>[]>(static_cast<std::size_t>(options_.max_sequences) *

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hal/activation.h"
+
 namespace pensieve::hal::cpu {
 
 // 32 activations of one row as int8, with everything an integer dot product needs beside them: one cache
@@ -33,8 +35,6 @@ inline constexpr int kLargestTile = 16;
 // Layout of each kind: README.md.
 enum class WeightKind : std::uint8_t { f32, f16, bf16, nibble, nibble_min, byte, byte_min, q4_k, q6_k };
 inline constexpr int kWeightKinds = 9;
-
-enum class Activation : std::uint8_t { none, silu, gelu, gelu_tanh, relu };
 
 // out[row][o] = finish(sum_k W[o][k] x[row][k]) for the groups [group_begin, group_end) of L outputs.
 // finish: + bias; with `paired`, activation(first) * second; else activation; then + residual.

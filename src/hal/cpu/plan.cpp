@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hal/batch_check.h"
 #include "hal/cpu/buffer.h"
 
 namespace pensieve::hal::cpu {
@@ -59,7 +60,7 @@ Result<> CpuPlan::check(const Batch& batch) const {
     return node != nullptr && graph_.nodes[node->node].op() == Op::embed;
   };
   const bool embeds = std::any_of(program_.phases.begin(), program_.phases.end(), reads_tokens);
-  return check_batch(batch, {&graph_, &options_, embeds, windows_, &has_state_});
+  return check_batch(batch, {"cpu", graph_, options_, embeds, windows_, {}});
 }
 
 Result<> CpuPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
@@ -99,7 +100,7 @@ Result<> CpuPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
     for (std::int32_t row = begin; row < end; ++row) {
       row_sequence_[static_cast<std::size_t>(row)] = s;
       for (std::uint32_t group = 0; group < graph_.state_groups; ++group) {
-        if (!has_state_[group]) continue;
+        if (windows_[group] == kKeepsNoState) continue;
         const PageTable& table = batch.page_tables[group];
         const std::int32_t page = batch.positions[static_cast<std::size_t>(row)] / options_.page_tokens;
         kv_.touch(group, table.pages[static_cast<std::size_t>(table.starts[at] + page)]);
@@ -135,7 +136,7 @@ Result<StepOutput> CpuPlan::wait() {
 
 Result<> CpuPlan::check_page(std::uint32_t group, std::int32_t page, std::size_t bytes) const {
   if (in_flight_) return fail(Error::Code::internal, "state cannot be handled while a step is in flight");
-  if (group >= graph_.state_groups || !has_state_[group])
+  if (group >= graph_.state_groups || windows_[group] == kKeepsNoState)
     return fail(Error::Code::invalid, fmt::format("this plan keeps no state of group {}", group));
   if (page < 0 || page >= options_.page_count)
     return fail(Error::Code::invalid,

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "hal/cpu/fusion.h"
 #include "hal/cpu/kernels.h"
 #include "hal/cpu/kv_store.h"
 #include "hal/cpu/region.h"
 #include "hal/cpu/rope_table.h"
 #include "hal/cpu/weight_store.h"
+#include "hal/fusion.h"
 #include "util/thread_pool.h"
 
 namespace pensieve::hal::cpu {
@@ -136,8 +136,7 @@ class CpuPlan final : public Plan {
   std::vector<RopeTable> ropes_;
   std::vector<Value> values_;              // [graph values]
   std::vector<LinearNeeds> linear_needs_;  // [phases]
-  std::vector<std::int64_t> windows_;  // [state groups]: tokens seen back by the layers of a group; 0: all
-  std::vector<bool> has_state_;        // [state groups]
+  std::vector<std::int64_t> windows_;      // [state groups] of windows_of
   Region value_memory_, logits_memory_, scratch_memory_;
   std::size_t scratch_bytes_ = 0;  // touched by a full batch
   Panels shared_panels_;
@@ -163,16 +162,5 @@ inline constexpr int kLocalRows =
 inline constexpr int kStaticRows = 8;     // up to so many rows groups are dealt out beforehand
 inline constexpr int kBlockVectors = 32;  // query vectors that walk over the splits together
 inline constexpr int kPartialSlots = 4096;
-
-// Checks a batch against what a plan was compiled for; the engine's mistakes become errors that name row and
-// value.
-struct BatchRules {
-  const Graph* graph;
-  const PlanOptions* options;
-  bool reads_tokens;
-  std::span<const std::int64_t> windows;  // [state groups]
-  const std::vector<bool>* has_state;     // [state groups]
-};
-Result<> check_batch(const Batch& batch, const BatchRules& rules);
 
 }  // namespace pensieve::hal::cpu

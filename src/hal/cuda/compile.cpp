@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "hal/batch_check.h"
 #include "hal/cuda/plan.h"
 
 namespace pensieve::hal::cuda {
@@ -108,8 +109,8 @@ std::vector<double> pair_angles(const RopeParams& params, const std::vector<floa
   return angles;
 }
 
-cpu::Program program_of(const Segment& segment, std::span<const Weight> weights) {
-  return cpu::fuse(
+hal::Program program_of(const Segment& segment, std::span<const Weight> weights) {
+  return hal::fuse(
       segment, [weights](std::uint32_t a, std::uint32_t b) { return weights[a].codec == weights[b].codec; });
 }
 
@@ -117,15 +118,15 @@ struct ScratchSizes {  // bytes
   std::size_t plain = 0, small = 0, meta = 0, bfloat = 0, second = 0, decoded = 0;
   std::size_t total() const { return plain + small + meta + bfloat + second + decoded; }
 };
-ScratchSizes scratch_sizes(const Graph& graph, const cpu::Program& program, std::span<const Weight> weights,
+ScratchSizes scratch_sizes(const Graph& graph, const hal::Program& program, std::span<const Weight> weights,
                            std::size_t rows) {
   ScratchSizes sizes;
   const std::size_t few = std::min<std::size_t>(rows, kGemvRows);
-  for (const cpu::Phase& phase : program.phases) {
-    const auto* linear = std::get_if<cpu::LinearPhase>(&phase);
+  for (const hal::Phase& phase : program.phases) {
+    const auto* linear = std::get_if<hal::LinearPhase>(&phase);
     if (linear == nullptr) continue;
     const auto stride = static_cast<std::size_t>(plain_stride(graph.values[linear->input].width));
-    for (const cpu::LinearPart& part : linear->parts) {
+    for (const hal::LinearPart& part : linear->parts) {
       if (weights[part.weight].codec == nullptr) continue;
       const Stored stored = stored_as(*weights[part.weight].codec);
       const auto width = static_cast<std::size_t>(graph.weights[part.weight].shape[0]);
@@ -197,19 +198,13 @@ Result<> CudaPlan::open_stream() {
 
 Result<> CudaPlan::open_state() {
   states_.resize(graph_.states.size());
-  has_state_.assign(graph_.state_groups, false);
-  windows_.assign(graph_.state_groups, -1);
+  windows_ = windows_of(segment_);
   for (std::uint32_t i = segment_.first_node; i < segment_.end_node; ++i) {
     const Node& node = graph_.nodes[i];
     if (node.op() == Op::embed) reads_tokens_ = true;
-    const auto* params = std::get_if<AttentionParams>(&node.params);
-    if (params == nullptr) continue;
+    if (!std::holds_alternative<AttentionParams>(node.params)) continue;
     const StateSpec& spec = graph_.states[static_cast<std::size_t>(node.state)];
     State& state = states_[static_cast<std::size_t>(node.state)];
-    has_state_[spec.group] = true;
-    std::int64_t& widest = windows_[spec.group];  // the widest view of a group's layers counts; 0 sees all
-    widest = widest < 0 ? params->window
-                        : (widest == 0 || params->window == 0 ? 0 : std::max(widest, params->window));
     auto kept = kept_as(options_.kv_codec, spec);
     if (!kept) return tl::unexpected(kept.error());
     auto memory = DeviceMemory::allocate(state_bytes(spec, options_), "keys and values");
@@ -236,7 +231,7 @@ Result<> CudaPlan::open_state() {
 }
 
 Result<> CudaPlan::open_ropes() {
-  for (const cpu::RopeUse& use : program_.ropes) {
+  for (const hal::RopeUse& use : program_.ropes) {
     Rope rope;
     rope.params = use.params;
     const std::vector<double> angles = pair_angles(
@@ -269,8 +264,8 @@ void CudaPlan::place_values() {
   std::vector<std::size_t> last(graph_.values.size(), 0);
   slot_of_.assign(graph_.values.size(), -1);
   for (std::size_t i = 0; i < phases; ++i) {
-    for (const std::uint32_t value : cpu::values_read(graph_, program_.phases[i])) last[value] = i;
-    for (const std::uint32_t value : cpu::values_written(graph_, program_.phases[i])) last[value] = i;
+    for (const std::uint32_t value : hal::values_read(graph_, program_.phases[i])) last[value] = i;
+    for (const std::uint32_t value : hal::values_written(graph_, program_.phases[i])) last[value] = i;
   }
   for (const std::uint32_t value : segment_.outputs) last[value] = kNeverFreed;
   last[graph_.logits] = kNeverFreed;
@@ -289,8 +284,8 @@ void CudaPlan::place_values() {
   };
   for (const std::uint32_t value : segment_.inputs) assign(value);
   for (std::size_t i = 0; i < phases; ++i) {
-    std::vector<std::uint32_t> ending = cpu::values_read(graph_, program_.phases[i]);
-    for (const std::uint32_t value : cpu::values_written(graph_, program_.phases[i])) {
+    std::vector<std::uint32_t> ending = hal::values_read(graph_, program_.phases[i]);
+    for (const std::uint32_t value : hal::values_written(graph_, program_.phases[i])) {
       assign(value);
       ending.push_back(value);
     }

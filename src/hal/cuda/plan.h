@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "hal/cpu/fusion.h"
 #include "hal/cuda/kernels.h"
 #include "hal/cuda/runtime.h"
 #include "hal/cuda/weights.h"
+#include "hal/fusion.h"
 
 namespace pensieve::hal::cuda {
 
@@ -91,9 +91,9 @@ class CudaPlan final : public Plan {
   Result<> run_captured();
   // run.cpp
   void run_phases();
-  void run(const cpu::LinearPhase& phase);
-  void run(const cpu::AttentionPhase& phase);
-  void run(const cpu::NodePhase& phase);
+  void run(const hal::LinearPhase& phase);
+  void run(const hal::AttentionPhase& phase);
+  void run(const hal::NodePhase& phase);
   void run_part_as_matrix(const LinearPart& part, LinearLaunch launch);
   Prepared prepared_input(Form form, int width) const;
   NormArgs norm_args(const Node& node) const;
@@ -117,11 +117,10 @@ class CudaPlan final : public Plan {
   Graph graph_;
   Segment segment_;
   PlanOptions options_;
-  cpu::Program program_;
+  hal::Program program_;
   DeviceWeights weights_;
   std::vector<State> states_;          // [graph states]; without memory for those not used
-  std::vector<bool> has_state_;        // [state groups]
-  std::vector<std::int64_t> windows_;  // [state groups]
+  std::vector<std::int64_t> windows_;  // [state groups] of windows_of
   std::vector<Rope> ropes_;
   std::vector<Slot> slots_;
   std::vector<std::int32_t> slot_of_;  // [graph values], -1: not kept

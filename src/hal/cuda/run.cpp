@@ -8,17 +8,17 @@
 namespace pensieve::hal::cuda {
 namespace {
 
-Act act_of(cpu::Activation activation) {
+Act act_of(hal::Activation activation) {
   switch (activation) {
-    case cpu::Activation::none:
+    case hal::Activation::none:
       return Act::none;
-    case cpu::Activation::silu:
+    case hal::Activation::silu:
       return Act::silu;
-    case cpu::Activation::gelu:
+    case hal::Activation::gelu:
       return Act::gelu;
-    case cpu::Activation::gelu_tanh:
+    case hal::Activation::gelu_tanh:
       return Act::gelu_tanh;
-    case cpu::Activation::relu:
+    case hal::Activation::relu:
       return Act::relu;
   }
   return Act::none;
@@ -45,7 +45,7 @@ void CudaPlan::run_phases() {
                  shape_.outputs, rope.output_turns.as<float2>(), stream_);
     }
   }
-  for (const cpu::Phase& phase : program_.phases) {
+  for (const hal::Phase& phase : program_.phases) {
     std::visit([this](const auto& kind) { run(kind); }, phase);
   }
 }
@@ -90,7 +90,7 @@ Prepared CudaPlan::prepared_input(Form form, int width) const {
   return prepared;
 }
 
-void CudaPlan::run(const cpu::LinearPhase& phase) {
+void CudaPlan::run(const hal::LinearPhase& phase) {
   const int rows = row_count(phase.input), width = static_cast<int>(graph_.values[phase.input].width);
   if (rows == 0) return;
   NormArgs norm_arguments;
@@ -117,7 +117,7 @@ void CudaPlan::run(const cpu::LinearPhase& phase) {
       if (done[group] || form_of(stored, rows) != form) continue;
       launch.part_count = 0;
       for (std::size_t i = group; i < phase.parts.size() && launch.part_count < kMostParts; ++i) {
-        const cpu::LinearPart& part = phase.parts[i];
+        const hal::LinearPart& part = phase.parts[i];
         if (done[i] || weights_.matrix(part.weight).stored != stored) continue;
         done[i] = true;
         LinearPart& made = launch.parts[launch.part_count++];
@@ -170,7 +170,7 @@ void CudaPlan::run_part_as_matrix(const LinearPart& part, LinearLaunch launch) {
   if (part.residual != nullptr) add(part.out, part.residual, count, part.out, stream_);
 }
 
-void CudaPlan::run(const cpu::AttentionPhase& phase) {
+void CudaPlan::run(const hal::AttentionPhase& phase) {
   const Node& node = graph_.nodes[phase.node];
   const auto& params = std::get<AttentionParams>(node.params);
   const State& state = states_[static_cast<std::size_t>(node.state)];
@@ -213,7 +213,7 @@ void CudaPlan::run(const cpu::AttentionPhase& phase) {
   attend(a, stream_);
 }
 
-void CudaPlan::run(const cpu::NodePhase& phase) {
+void CudaPlan::run(const hal::NodePhase& phase) {
   const Node& node = graph_.nodes[phase.node];
   const int rows = row_count(node.output), width = static_cast<int>(graph_.values[node.output].width);
   if (rows == 0) return;
@@ -231,7 +231,7 @@ void CudaPlan::run(const cpu::NodePhase& phase) {
       rope(input(0), rows, width, rope_args(phase.rope, graph_.values[node.output].rows), out, stream_);
       break;
     case Op::activate:
-      activate(act_of(cpu::activation_of(std::get<ActivateParams>(node.params))), input(0),
+      activate(act_of(hal::activation_of(std::get<ActivateParams>(node.params))), input(0),
                node.inputs.size() > 1 ? input(1) : nullptr, count, out, stream_);
       break;
     case Op::add:

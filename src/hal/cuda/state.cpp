@@ -2,13 +2,14 @@
 // group, its keys and its values.
 #include <fmt/format.h>
 
+#include "hal/batch_check.h"
 #include "hal/cuda/plan.h"
 
 namespace pensieve::hal::cuda {
 
 Result<> CudaPlan::check_page(std::uint32_t group, std::int32_t page) const {
   if (in_flight_) return fail(Error::Code::internal, "state cannot be handled while a step is in flight");
-  if (group >= graph_.state_groups || !has_state_[group])
+  if (group >= graph_.state_groups || windows_[group] == kKeepsNoState)
     return fail(Error::Code::invalid, fmt::format("this plan keeps no state of group {}", group));
   if (page >= 0 && page < options_.page_count) return {};
   return fail(Error::Code::invalid,

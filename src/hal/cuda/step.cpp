@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstring>
 
-#include "hal/cpu/plan.h"
+#include "hal/batch_check.h"
 #include "hal/cuda/buffer.h"
 #include "hal/cuda/plan.h"
 
@@ -55,7 +55,7 @@ CudaPlan::StepShape CudaPlan::shape_of(const Batch& batch) {
   for (std::uint32_t group = 0; group < graph_.state_groups; ++group) {
     const PageTable& table = batch.page_tables[group];
     shape.page_room.push_back(
-        page_room(has_state_[group] ? static_cast<std::size_t>(table.starts.back()) : 0));
+        page_room(windows_[group] != kKeepsNoState ? static_cast<std::size_t>(table.starts.back()) : 0));
   }
   bool tiled = true;
   for (std::uint32_t i = segment_.first_node; i < segment_.end_node; ++i) {
@@ -126,7 +126,7 @@ Result<> CudaPlan::send_index(const Batch& batch) {
   if (shape_.listed > 0) put(to, layout_.row_list, std::span<const std::int32_t>(row_list_));
   put(to, layout_.tiles, std::span<const std::int32_t>(tiles_));
   for (std::uint32_t group = 0; group < graph_.state_groups; ++group) {
-    if (!has_state_[group]) continue;
+    if (windows_[group] == kKeepsNoState) continue;
     const PageTable& table = batch.page_tables[group];
     put(to, layout_.page_starts[group], table.starts);
     put(to, layout_.pages[group], table.pages.first(static_cast<std::size_t>(table.starts.back())));
@@ -141,13 +141,7 @@ Result<> CudaPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
   if (in_flight_)
     return fail(Error::Code::internal, "submit: the step before is still in flight; wait for it first");
   if (auto chosen = check(cudaSetDevice(device_), "be chosen"); !chosen) return chosen;
-  for (const std::int32_t adapter : batch.adapters) {
-    if (adapter != -1)
-      return fail(Error::Code::unsupported,
-                  fmt::format("adapter {}: the cuda backend runs base models only", adapter));
-  }
-  if (auto checked = cpu::check_batch(batch, {&graph_, &options_, reads_tokens_, windows_, &has_state_});
-      !checked)
+  if (auto checked = check_batch(batch, {"cuda", graph_, options_, reads_tokens_, windows_, {}}); !checked)
     return checked;
   shape_ = shape_of(batch);
   if (auto checked = check_buffers(inputs, segment_.inputs, "input"); !checked) return checked;

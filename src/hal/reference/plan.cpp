@@ -7,7 +7,7 @@
 #include <cstring>
 #include <new>
 
-#include "hal/reference/batch_check.h"
+#include "hal/batch_check.h"
 #include "hal/reference/buffer.h"
 #include "hal/reference/ops.h"
 
@@ -79,19 +79,14 @@ Result<std::unique_ptr<Plan>> ReferencePlan::compile(const Segment& segment, std
 Result<> ReferencePlan::open_state() {
   std::vector<std::vector<std::int32_t>> states(graph_.state_groups);
   layer_.assign(graph_.states.size(), 0);
-  windows_.assign(graph_.state_groups, -1);
+  windows_ = windows_of({&graph_, first_node_, end_node_, {}, {}});
   for (std::uint32_t i = first_node_; i < end_node_; ++i) {
     const Node& node = graph_.nodes[i];
     if (node.op() == Op::embed) reads_tokens_ = true;
-    const auto* attention_params = std::get_if<AttentionParams>(&node.params);
-    if (attention_params == nullptr) continue;
+    if (!std::holds_alternative<AttentionParams>(node.params)) continue;
     const std::uint32_t group = graph_.states[static_cast<std::size_t>(node.state)].group;
     layer_[static_cast<std::size_t>(node.state)] = states[group].size();
     states[group].push_back(node.state);
-    // The widest view of a group's layers counts; 0 sees all.
-    const std::int64_t window = attention_params->window;
-    std::int64_t& widest = windows_[group];
-    widest = widest < 0 ? window : (widest == 0 || window == 0 ? 0 : std::max(widest, window));
   }
   for (std::uint32_t group = 0; group < graph_.state_groups; ++group) {
     auto opened = KvPages::open(graph_, group, states[group], options_);
@@ -178,7 +173,8 @@ Result<> ReferencePlan::check_buffers(std::span<Buffer* const> buffers,
 Result<> ReferencePlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
                                std::span<Buffer* const> outputs) {
   result_.reset();
-  const BatchRules rules{&graph_, &options_, reads_tokens_, pages_, windows_};
+  const auto written = [this](std::uint32_t group, std::int32_t page) { return pages_[group].written(page); };
+  const BatchRules rules{"reference", graph_, options_, reads_tokens_, windows_, written};
   if (auto checked = check_batch(batch, rules); !checked) return checked;
   rows_ = batch.tokens.size();
   output_rows_ = batch.output_rows.size();

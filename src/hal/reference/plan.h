@@ -50,7 +50,7 @@ class ReferencePlan final : public Plan {
   Activations values_;
   std::vector<KvPages> pages_;         // [state groups]
   std::vector<std::size_t> layer_;     // [graph states]: index within its group's pages
-  std::vector<std::int64_t> windows_;  // [state groups]
+  std::vector<std::int64_t> windows_;  // [state groups] of windows_of
   bool reads_tokens_ = false;
   std::size_t rows_ = 0, output_rows_ = 0;      // of the step in flight
   std::vector<std::int32_t> output_positions_;  // positions of the output rows

@@ -1,10 +1,10 @@
 // The patterns: [norm] + linears of one input + [gate, bias, residual], and rope + attention. A value
 // disappears into a phase only where nobody else reads it.
-#include "hal/cpu/fusion.h"
+#include "hal/fusion.h"
 
 #include <algorithm>
 
-namespace pensieve::hal::cpu {
+namespace pensieve::hal {
 namespace {
 
 constexpr std::uint32_t kOutside = 0xFFFFFFFFU;
@@ -219,4 +219,4 @@ Activation activation_of(const ActivateParams& params) {
   return Activation::none;
 }
 
-}  // namespace pensieve::hal::cpu
+}  // namespace pensieve::hal

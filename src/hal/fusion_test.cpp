@@ -1,16 +1,16 @@
 // Fusion finds the five phases of a llama layer, and leaves alone what somebody else still reads.
-#include "hal/cpu/fusion.h"
+#include "hal/fusion.h"
 
 #include <gtest/gtest.h>
 
 #include "hal/conformance/graphs.h"
 
-namespace pensieve::hal::cpu {
+namespace pensieve::hal {
 namespace {
 
 const auto kAlike = [](std::uint32_t, std::uint32_t) { return true; };
 
-TEST(CpuFusion, ALlamaLayerTakesFivePhases) {
+TEST(Fusion, ALlamaLayerTakesFivePhases) {
   conformance::LlamaShape shape;
   shape.layers = 3;
   const Graph graph = conformance::llama_graph(shape);
@@ -32,13 +32,13 @@ TEST(CpuFusion, ALlamaLayerTakesFivePhases) {
   EXPECT_GE(std::get<LinearPhase>(program.phases[5]).parts[0].residual, 0);
 }
 
-TEST(CpuFusion, DifferentlyStoredGateAndUpStaySeparate) {
+TEST(Fusion, DifferentlyStoredGateAndUpStaySeparate) {
   const Graph graph = conformance::llama_graph({.layers = 1});
   const Program program = fuse(Segment::whole(graph), [](std::uint32_t, std::uint32_t) { return false; });
   EXPECT_EQ(program.phases.size(), 1U + 6U + 2U);  // gate and up share a phase, the activation has its own
 }
 
-TEST(CpuFusion, AValueThatIsReadElsewhereIsKept) {
+TEST(Fusion, AValueThatIsReadElsewhereIsKept) {
   conformance::GraphWriter writer(64);
   const auto x = writer.embed(64);
   const auto normed = writer.norm(x, {.group_width = 64}, "norm", 1);
@@ -49,7 +49,7 @@ TEST(CpuFusion, AValueThatIsReadElsewhereIsKept) {
   EXPECT_EQ(program.phases.size(), 6U);  // embed, norm, linear, add, add, select_rows: nothing fused
 }
 
-TEST(CpuFusion, AResidualMadeLaterIsNotFused) {
+TEST(Fusion, AResidualMadeLaterIsNotFused) {
   conformance::GraphWriter writer(64);
   const auto x = writer.embed(64);
   const auto y = writer.linear(x, 64, "first");
@@ -63,7 +63,7 @@ TEST(CpuFusion, AResidualMadeLaterIsNotFused) {
   }
 }
 
-TEST(CpuFusion, WhatLeavesACutGraphIsKept) {
+TEST(Fusion, WhatLeavesACutGraphIsKept) {
   const Graph graph = conformance::llama_graph({.layers = 2});
   const std::uint32_t cut = graph.layer_cuts[1];
   const std::uint32_t leaving = graph.nodes[cut].inputs[0];
@@ -77,4 +77,4 @@ TEST(CpuFusion, WhatLeavesACutGraphIsKept) {
 }
 
 }  // namespace
-}  // namespace pensieve::hal::cpu
+}  // namespace pensieve::hal

@@ -9,9 +9,9 @@
 
 #include "core/backend.h"
 #include "core/graph.h"
-#include "hal/cpu/kernels.h"
+#include "hal/activation.h"
 
-namespace pensieve::hal::cpu {
+namespace pensieve::hal {
 
 // -1: absent. Values and weights are indices into the graph.
 struct LinearPart {
@@ -59,4 +59,4 @@ std::vector<std::uint32_t> values_written(const Graph& graph, const Phase& phase
 
 Activation activation_of(const ActivateParams& params);
 
-}  // namespace pensieve::hal::cpu
+}  // namespace pensieve::hal

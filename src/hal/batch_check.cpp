@@ -1,11 +1,11 @@
 // The rules of core/batch.h, one function for each part of a batch.
-#include "hal/reference/batch_check.h"
+#include "hal/batch_check.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace pensieve::hal::reference {
+namespace pensieve::hal {
 namespace {
 
 template <class... Values>
@@ -14,7 +14,7 @@ tl::unexpected<Error> wrong(fmt::format_string<Values...> text, Values&&... valu
 }
 
 Result<> check_sizes(const Batch& batch, const BatchRules& rules) {
-  const PlanOptions& options = *rules.options;
+  const PlanOptions& options = rules.options;
   if (batch.tokens.size() > static_cast<std::size_t>(options.max_rows)) {
     return wrong("{} rows, but the plan was compiled for {}", batch.tokens.size(), options.max_rows);
   }
@@ -26,15 +26,15 @@ Result<> check_sizes(const Batch& batch, const BatchRules& rules) {
   if (batch.sequences() > options.max_sequences) {
     return wrong("{} sequences, but the plan was compiled for {}", batch.sequences(), options.max_sequences);
   }
-  if (batch.page_tables.size() != rules.graph->state_groups) {
+  if (batch.page_tables.size() != rules.graph.state_groups) {
     return wrong("{} page tables for {} groups of states", batch.page_tables.size(),
-                 rules.graph->state_groups);
+                 rules.graph.state_groups);
   }
   const auto adapter =
       std::find_if(batch.adapters.begin(), batch.adapters.end(), [](std::int32_t id) { return id != -1; });
   if (adapter != batch.adapters.end()) {
     return fail(Error::Code::unsupported,
-                fmt::format("adapter {}: the reference backend runs base models only", *adapter));
+                fmt::format("adapter {}: the {} backend runs base models only", *adapter, rules.backend));
   }
   return {};
 }
@@ -60,9 +60,9 @@ Result<> check_rows(const Batch& batch, const BatchRules& rules) {
     }
   }
   for (std::size_t row = 0; rules.reads_tokens && row < batch.tokens.size(); ++row) {
-    if (batch.tokens[row] < 0 || batch.tokens[row] >= rules.graph->vocabulary) {
+    if (batch.tokens[row] < 0 || batch.tokens[row] >= rules.graph.vocabulary) {
       return wrong("row {} has token {}, outside the vocabulary of {}", row, batch.tokens[row],
-                   rules.graph->vocabulary);
+                   rules.graph.vocabulary);
     }
   }
   std::int32_t last = -1;
@@ -78,7 +78,7 @@ Result<> check_rows(const Batch& batch, const BatchRules& rules) {
 Result<> check_sequence_pages(const Batch& batch, const BatchRules& rules, std::uint32_t group,
                               std::size_t sequence) {
   const PageTable& table = batch.page_tables[group];
-  const std::int64_t page_tokens = rules.options->page_tokens, window = rules.windows[group];
+  const std::int64_t page_tokens = rules.options.page_tokens, window = rules.windows[group];
   const auto first_row = static_cast<std::size_t>(batch.sequence_starts[sequence]);
   const auto end_row = static_cast<std::size_t>(batch.sequence_starts[sequence + 1]);
   if (first_row == end_row) return {};
@@ -91,11 +91,11 @@ Result<> check_sequence_pages(const Batch& batch, const BatchRules& rules, std::
   }
   for (std::int64_t i = first_read / page_tokens; i <= last / page_tokens; ++i) {
     const std::int32_t page = table.pages[static_cast<std::size_t>(table.starts[sequence] + i)];
-    if (page < 0 || page >= rules.options->page_count) {
+    if (page < 0 || page >= rules.options.page_count) {
       return wrong("page {} of sequence {} in group {}, but there are {} pages", page, sequence, group,
-                   rules.options->page_count);
+                   rules.options.page_count);
     }
-    if (i * page_tokens < start && !rules.pages[group].written(page)) {
+    if (i * page_tokens < start && rules.written && !rules.written(group, page)) {
       return wrong("sequence {} continues at position {}, but its page {} in group {} was never written",
                    sequence, start, page, group);
     }
@@ -104,7 +104,7 @@ Result<> check_sequence_pages(const Batch& batch, const BatchRules& rules, std::
 }
 
 Result<> check_pages(const Batch& batch, const BatchRules& rules) {
-  for (std::uint32_t group = 0; group < rules.graph->state_groups; ++group) {
+  for (std::uint32_t group = 0; group < rules.graph.state_groups; ++group) {
     const PageTable& table = batch.page_tables[group];
     if (table.starts.size() != batch.sequence_starts.size()) {
       return wrong("page table {} lists {} sequences instead of {}", group,
@@ -115,7 +115,7 @@ Result<> check_pages(const Batch& batch, const BatchRules& rules) {
         static_cast<std::size_t>(table.starts.back()) > table.pages.size()) {
       return wrong("page table {} has starts outside its {} pages", group, table.pages.size());
     }
-    if (rules.pages[group].page_bytes() == 0) continue;  // no layer of this segment keeps state in the group
+    if (rules.windows[group] == kKeepsNoState) continue;
     for (std::size_t s = 0; s + 1 < batch.sequence_starts.size(); ++s) {
       if (auto checked = check_sequence_pages(batch, rules, group, s); !checked) return checked;
     }
@@ -125,10 +125,23 @@ Result<> check_pages(const Batch& batch, const BatchRules& rules) {
 
 }  // namespace
 
+std::vector<std::int64_t> windows_of(const Segment& segment) {
+  const Graph& graph = *segment.graph;
+  std::vector<std::int64_t> windows(graph.state_groups, kKeepsNoState);
+  for (std::uint32_t i = segment.first_node; i < segment.end_node; ++i) {
+    const auto* attention = std::get_if<AttentionParams>(&graph.nodes[i].params);
+    if (attention == nullptr) continue;
+    std::int64_t& widest = windows[graph.states[static_cast<std::size_t>(graph.nodes[i].state)].group];
+    const bool sees_all = widest == 0 || attention->window == 0;
+    widest = sees_all ? 0 : std::max(widest, attention->window);
+  }
+  return windows;
+}
+
 Result<> check_batch(const Batch& batch, const BatchRules& rules) {
   if (auto checked = check_sizes(batch, rules); !checked) return checked;
   if (auto checked = check_rows(batch, rules); !checked) return checked;
   return check_pages(batch, rules);
 }
 
-}  // namespace pensieve::hal::reference
+}  // namespace pensieve::hal
