@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "model/tokenizer/bpe_tokenizer.h"
+#include "model/tokenizer/sentence_bpe.h"
 #include "model/tokenizer/vocabulary.h"
+#include "model/tokenizer/word_piece.h"
 
 namespace pensieve::model {
 namespace {
@@ -17,7 +19,8 @@ struct Family {
   Result<std::unique_ptr<Tokenizer>> (*make)(const Metadata&);
 };
 
-constexpr std::array kFamilies{Family{"gpt2", &make_bpe_tokenizer}};
+constexpr std::array kFamilies{Family{"gpt2", &make_bpe_tokenizer}, Family{"llama", &make_sentence_bpe},
+                               Family{"bert", &make_word_piece}};
 
 }  // namespace
 

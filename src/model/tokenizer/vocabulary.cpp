@@ -118,9 +118,9 @@ Result<> read_ids(const Metadata& metadata, Vocabulary& vocabulary) {
       {"fim_rep", &ids.fill_repository},
       {"fim_sep", &ids.fill_separator},
       {"padding", &checked_only},
-      {"seperator", &checked_only},
+      {"seperator", &ids.separator},
       {"mask", &checked_only},
-      {"cls", &checked_only},
+      {"cls", &ids.classify},
   }};
   for (const auto& [name, id] : names) {
     if (auto read = read_id(metadata, name, vocabulary.size(), *id); !read) return read;
@@ -157,6 +157,7 @@ Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults 
   if (read) read = read_ids(metadata, vocabulary);
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_bos_token", vocabulary.add_begin);
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_eos_token", vocabulary.add_end);
+  if (read) read = read_flag(metadata, "tokenizer.ggml.add_sep_token", vocabulary.add_end);
   if (!read) return tl::unexpected(read.error());
   mark_well_known_tokens(vocabulary, metadata);
   if (read = check_special_lengths(vocabulary); !read) return tl::unexpected(read.error());

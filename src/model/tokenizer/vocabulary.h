@@ -31,7 +31,8 @@ struct VocabularyToken {
 };
 
 struct SpecialTokenIds {  // -1 where the model has none
-  std::int32_t begin = -1, end = -1, end_of_turn = -1, end_of_message = -1, unknown = -1;
+  std::int32_t begin = -1, end = -1, end_of_turn = -1, end_of_message = -1, unknown = -1, separator = -1,
+               classify = -1;
   std::int32_t fill_prefix = -1, fill_suffix = -1, fill_middle = -1, fill_padding = -1, fill_repository = -1,
                fill_separator = -1;
 };
