@@ -102,33 +102,82 @@ void index_whole_pieces(const Vocabulary& vocabulary, bool ignore_merges, BpeMod
   }
 }
 
+struct Rules {
+  PreTokenizer pre_tokenizer;
+  bool ignore_merges = false, add_begin = false, clean_spaces = false;
+};
+
+bool deep(std::string_view expression) {
+  constexpr int kDeepest = 8;
+  int depth = 0, deepest = 0;
+  for (const char letter : expression) {
+    depth += letter == '(' ? 1 : letter == ')' ? -1 : 0;
+    deepest = std::max(deepest, depth);
+  }
+  return deepest > kDeepest;
+}
+
+// Rules that the file spells out itself (tokenizer_json.h).
+Result<Rules> spelled_rules(const std::vector<std::string>& texts, const Metadata& metadata) {
+  std::vector<std::string_view> expressions;
+  for (const std::string& text : texts) {
+    if (deep(text) || expressions.size() == 16) {
+      return fail(
+          Error::Code::unsupported,
+          fmt::format("pre-tokenizer expression {} is too deep, or there are too many", quoted(text)));
+    }
+    expressions.push_back(text);
+  }
+  auto parsed = PreTokenizer::parse(expressions);
+  if (!parsed) {
+    return fail(Error::Code::unsupported,
+                "this build does not understand the pre-tokenizer: " + parsed.error().what);
+  }
+  const auto ignore_merges = metadata.boolean("tokenizer.pensieve.ignore_merges");
+  if (!ignore_merges) return tl::unexpected(ignore_merges.error());
+  return Rules{std::move(*parsed), ignore_merges->value_or(false), false, false};
+}
+
+Result<Rules> rules_of(const Metadata& metadata) {
+  if (const auto* texts = metadata.texts("tokenizer.pensieve.expressions"))
+    return spelled_rules(*texts, metadata);
+  const auto named = read_rules(metadata);
+  if (!named) return tl::unexpected(named.error());
+  std::vector<std::string_view> expressions;
+  for (const std::string_view expression : (*named)->expressions) {
+    if (!expression.empty()) expressions.push_back(expression);
+  }
+  auto parsed = PreTokenizer::parse(expressions);
+  if (!parsed) return tl::unexpected(parsed.error());
+  return Rules{std::move(*parsed), (*named)->ignore_merges, (*named)->add_begin, (*named)->clean_spaces};
+}
+
 }  // namespace
 
 Result<BpeModel> read_bpe_model(const Metadata& metadata) {
-  const auto rules = read_rules(metadata);
+  auto rules = rules_of(metadata);
   if (!rules) return tl::unexpected(rules.error());
-  const auto vocabulary = read_vocabulary(metadata, {(*rules)->add_begin, false});
+  const auto vocabulary = read_vocabulary(metadata, {rules->add_begin, false});
   if (!vocabulary) return tl::unexpected(vocabulary.error());
-  std::vector<std::string_view> expressions;
-  for (const std::string_view expression : (*rules)->expressions) {
-    if (!expression.empty()) expressions.push_back(expression);
-  }
-  auto pre_tokenizer = PreTokenizer::parse(expressions);
-  if (!pre_tokenizer) return tl::unexpected(pre_tokenizer.error());
-
   auto table = TokenTable::make(*vocabulary, &spell);
   if (!table) return tl::unexpected(table.error());
 
   BpeModel model;
   model.table = std::move(*table);
-  model.pre_tokenizer = std::move(*pre_tokenizer);
+  model.pre_tokenizer = std::move(rules->pre_tokenizer);
   if (auto found = find_byte_tokens(*vocabulary, model); !found) return tl::unexpected(found.error());
   auto merges = read_merges(metadata, [&](std::string_view text) { return vocabulary->find(text); });
   if (!merges) return tl::unexpected(merges.error());
   model.merges = std::move(*merges);
   spell_replacement(model);
-  index_whole_pieces(*vocabulary, (*rules)->ignore_merges, model);
-  model.clean_decoded_spaces = (*rules)->clean_spaces;
+  index_whole_pieces(*vocabulary, rules->ignore_merges, model);
+  model.clean_decoded_spaces = rules->clean_spaces;
+  const auto form = metadata.text("tokenizer.pensieve.normalizer");
+  const auto prefix = metadata.boolean("tokenizer.pensieve.prefix_space");
+  if (!form) return tl::unexpected(form.error());
+  if (!prefix) return tl::unexpected(prefix.error());
+  if (*form) model.normal_form = find_normal_form(**form);
+  model.prefix_space = prefix->value_or(false);
   return model;
 }
 

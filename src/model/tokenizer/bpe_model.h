@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/metadata.h"
 #include "core/result.h"
 #include "model/tokenizer/merge_table.h"
+#include "model/tokenizer/normal_form.h"
 #include "model/tokenizer/pre_tokenizer.h"
 #include "model/tokenizer/token_index.h"
 #include "model/tokenizer/token_table.h"
@@ -32,6 +34,8 @@ struct BpeModel {
   std::size_t longest_whole_piece = 0;
 
   bool clean_decoded_spaces = false;
+  std::optional<NormalForm> normal_form;  // of text before it is cut
+  bool prefix_space = false;              // a stretch of text that does not begin with a space gets one
 
   BpeModel() = default;
   BpeModel(BpeModel&&) = default;

@@ -22,6 +22,7 @@ class BpeTokenizer final : public TableTokenizer {
  private:
   struct BpeScratch final : Scratch {
     PreTokenizerScratch pre_tokenizer;
+    std::string normal, prefixed;
     std::vector<std::size_t> sizes;
     std::vector<std::int32_t> symbols;
     MergeScratch merge;
@@ -33,6 +34,14 @@ class BpeTokenizer final : public TableTokenizer {
   void encode_plain(std::string_view text, bool, Scratch& scratch,
                     std::vector<std::int32_t>& out) const override {
     auto& room = static_cast<BpeScratch&>(scratch);
+    if (model_.normal_form) {
+      room.normal = normalised(text, *model_.normal_form);
+      text = room.normal;
+    }
+    if (model_.prefix_space && !text.starts_with(' ')) {
+      room.prefixed.assign(" ").append(text);
+      text = room.prefixed;
+    }
     model_.pre_tokenizer.split(text, room.pre_tokenizer, room.sizes);
     for (const std::size_t size : room.sizes) {
       encode_piece(text.substr(0, size), room, out);

@@ -1,4 +1,5 @@
-// The list tokenizer.ggml.merges of a file as a MergeTable, for every kind of BPE.
+// The merges of a file, tokenizer.ggml.merges or tokenizer.pensieve.merge_pairs, as a MergeTable, for every
+// kind of BPE.
 #pragma once
 
 #include <cstdint>

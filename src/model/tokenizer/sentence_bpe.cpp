@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kScores = "tokenizer.ggml.scores";
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
+constexpr std::string_view kPairs = "tokenizer.pensieve.merge_pairs";
 // Every way to cut a token in two is looked up, so its length is limited; published ones have up to 93 bytes.
 constexpr std::size_t kLongestToken = 512;
 
@@ -33,7 +34,9 @@ struct SentenceBpeModel {
   std::vector<char32_t> odd_letters;
   std::array<std::int32_t, 256> byte_tokens;  // -1: none
   std::int32_t unknown = -1;
-  bool add_space_prefix = true;
+  bool add_space_prefix = true;    // to each stretch of text
+  bool prefix_first_only = false;  // only to one that begins the text
+  bool split_spaces = false;       // pieces never reach over a space
 };
 
 tl::unexpected<Error> refuse(std::string what) {
@@ -175,20 +178,29 @@ class SentenceBpe final : public TableTokenizer {
   const TokenTable& table() const override { return model_.table; }
   std::unique_ptr<Scratch> scratch() const override { return std::make_unique<MergeRoom>(); }
 
-  void encode_plain(std::string_view text, bool starts, Scratch& scratch,
+  void encode_plain(std::string_view text, bool first, Scratch& scratch,
                     std::vector<std::int32_t>& out) const override {
     auto& room = static_cast<MergeRoom&>(scratch);
     std::vector<std::int32_t>& symbols = room.symbols;
     symbols.clear();
-    if (starts && model_.add_space_prefix) symbols.push_back(letter(kSpaceLetter, 0));
+    const bool prefix = model_.add_space_prefix && (first || !model_.prefix_first_only);
+    // A split vocabulary takes a space that is there already.
+    if (prefix && !(model_.split_spaces && text.front() == ' '))
+      symbols.push_back(letter(kSpaceLetter, text.size()));
     for (std::size_t at = 0; at < text.size();) {
       const util::CodePoint point = util::decode_utf8(text, at);
-      symbols.push_back(!point.valid ? missing(at)
-                                     : letter(point.value == ' ' ? kSpaceLetter : point.value, at));
+      const bool space = point.valid && (point.value == ' ' || point.value == kSpaceLetter);
+      if (space && model_.split_spaces) flush(text, room, out);
+      symbols.push_back(!point.valid ? missing(at) : letter(space ? kSpaceLetter : point.value, at));
       at += point.size;
     }
-    merge_symbols(model_.merges, symbols, room.merge);
-    for (const std::int32_t symbol : symbols) append(symbol, text, out);
+    flush(text, room, out);
+  }
+
+  void flush(std::string_view text, MergeRoom& room, std::vector<std::int32_t>& out) const {
+    merge_symbols(model_.merges, room.symbols, room.merge);
+    for (const std::int32_t symbol : room.symbols) append(symbol, text, out);
+    room.symbols.clear();
   }
 
   // Characters without a symbol are told apart by their place in the text; they never merge.
@@ -238,7 +250,7 @@ Result<std::unique_ptr<Tokenizer>> make_sentence_bpe(const Metadata& metadata) {
   model.table = std::move(*table);
   read_letters(*vocabulary, model);
   Result<> read = read_fallback(*vocabulary, model);
-  if (read && metadata.contains(kMerges)) {
+  if (read && (metadata.contains(kMerges) || metadata.contains(kPairs))) {
     auto merges =
         read_merges(metadata, [&](std::string_view text) { return symbol_of(*vocabulary, model, text); });
     if (!merges) return tl::unexpected(merges.error());
@@ -247,6 +259,8 @@ Result<std::unique_ptr<Tokenizer>> make_sentence_bpe(const Metadata& metadata) {
     read = merges_by_score(metadata, *vocabulary, model);
   }
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_space_prefix", model.add_space_prefix);
+  if (read) read = read_flag(metadata, "tokenizer.pensieve.prefix_first_only", model.prefix_first_only);
+  if (read) read = read_flag(metadata, "tokenizer.pensieve.split_spaces", model.split_spaces);
   if (!read) return tl::unexpected(read.error());
   return std::make_unique<SentenceBpe>(std::move(model));
 }

@@ -57,28 +57,34 @@ Result<TokenTable> TokenTable::make(const Vocabulary& vocabulary, Spell spell) {
   table.specials = SpecialSplitter(vocabulary);
   table.begin = vocabulary.ids.begin;
   table.end = vocabulary.ids.end;
-  table.add_begin = vocabulary.add_begin && table.begin >= 0;
-  table.add_end = vocabulary.add_end && table.end >= 0;
+  if (vocabulary.opening) {
+    table.opening = *vocabulary.opening;
+  } else if (vocabulary.add_begin && table.begin >= 0) {
+    table.opening = {table.begin};
+  }
+  if (vocabulary.closing) {
+    table.closing = *vocabulary.closing;
+  } else if (vocabulary.add_end && table.end >= 0) {
+    table.closing = {table.end};
+  }
   return table;
 }
 
 void TableTokenizer::encode(std::string_view text, EncodeOptions options,
                             std::vector<std::int32_t>& out) const {
   const TokenTable& tokens = table();
-  if (options.add_special && tokens.add_begin) out.push_back(tokens.begin);
+  if (options.add_special) out.insert(out.end(), tokens.opening.begin(), tokens.opening.end());
   std::vector<TextSpan> spans;
   tokens.specials.split(text, options.parse_special, spans);
   const std::unique_ptr<Scratch> room = scratch();
-  bool starts = true;
   for (const TextSpan& span : spans) {
     if (span.token >= 0) {
       out.push_back(span.token);
     } else {
-      encode_plain(span.text, starts, *room, out);
+      encode_plain(span.text, span.text.data() == text.data(), *room, out);
     }
-    starts = span.token >= 0;
   }
-  if (options.add_special && tokens.add_end) out.push_back(tokens.end);
+  if (options.add_special) out.insert(out.end(), tokens.closing.begin(), tokens.closing.end());
 }
 
 std::string_view TableTokenizer::bytes(std::int32_t token, bool show_special) const {

@@ -38,7 +38,7 @@ class TokenTable {
 
   SpecialSplitter specials;
   std::int32_t begin = -1, end = -1;
-  bool add_begin = false, add_end = false;  // only where there is such a token
+  std::vector<std::int32_t> opening, closing;  // what add_special puts around a text
 
   TokenTable() = default;
   TokenTable(TokenTable&&) = default;
@@ -78,8 +78,8 @@ class TableTokenizer : public Tokenizer {
   };
   virtual const TokenTable& table() const = 0;
   virtual std::unique_ptr<Scratch> scratch() const = 0;
-  // Appends the ids of text without special tokens. `starts`: it begins the text or follows a special token.
-  virtual void encode_plain(std::string_view text, bool starts, Scratch& scratch,
+  // Appends the ids of text without special tokens. `first`: it begins the whole text.
+  virtual void encode_plain(std::string_view text, bool first, Scratch& scratch,
                             std::vector<std::int32_t>& out) const = 0;
   std::string joined(const std::vector<std::int32_t>& tokens, bool show_special) const;
 };

@@ -135,6 +135,34 @@ Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag) {
   return {};
 }
 
+// Ids in a list of the file's; the flag is set for each.
+Result<> mark_tokens(const Metadata& metadata, std::string_view key, bool VocabularyToken::*flag,
+                     Vocabulary& vocabulary) {
+  const auto* ids = metadata.integers(key);
+  if (ids == nullptr) return {};
+  for (const std::int64_t id : *ids) {
+    if (id < 0 || id >= vocabulary.size()) {
+      return refuse(
+          fmt::format("{} holds {}, outside the vocabulary of {} tokens", key, id, vocabulary.size()));
+    }
+    vocabulary.tokens[static_cast<std::size_t>(id)].*flag = true;
+  }
+  return {};
+}
+
+Result<> read_around(const Metadata& metadata, std::string_view key, std::int32_t tokens,
+                     std::optional<std::vector<std::int32_t>>& out) {
+  const auto* ids = metadata.integers(key);
+  if (ids == nullptr) return {};
+  out.emplace();
+  for (const std::int64_t id : *ids) {
+    if (id < 0 || id >= tokens)
+      return refuse(fmt::format("{} holds {}, outside the vocabulary of {} tokens", key, id, tokens));
+    out->push_back(static_cast<std::int32_t>(id));
+  }
+  return {};
+}
+
 Result<> check_special_lengths(const Vocabulary& vocabulary) {
   for (const VocabularyToken& token : vocabulary.tokens) {
     if (token.special() && token.text.size() > kLongestSpecial) {
@@ -160,6 +188,15 @@ Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults 
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_sep_token", vocabulary.add_end);
   if (!read) return tl::unexpected(read.error());
   mark_well_known_tokens(vocabulary, metadata);
+  read = mark_tokens(metadata, "tokenizer.pensieve.strip_left", &VocabularyToken::strip_left, vocabulary);
+  if (read)
+    read = mark_tokens(metadata, "tokenizer.pensieve.strip_right", &VocabularyToken::strip_right, vocabulary);
+  if (read) read = mark_tokens(metadata, "tokenizer.pensieve.end_ids", &VocabularyToken::ends, vocabulary);
+  if (read)
+    read = read_around(metadata, "tokenizer.pensieve.opening_ids", vocabulary.size(), vocabulary.opening);
+  if (read)
+    read = read_around(metadata, "tokenizer.pensieve.closing_ids", vocabulary.size(), vocabulary.closing);
+  if (!read) return tl::unexpected(read.error());
   if (read = check_special_lengths(vocabulary); !read) return tl::unexpected(read.error());
   return vocabulary;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct Vocabulary {
   SpecialTokenIds ids;
   bool add_begin = false;
   bool add_end = false;
+  // What stands around a text where the file spells it out (tokenizer_json.h), in place of the two flags.
+  std::optional<std::vector<std::int32_t>> opening, closing;
 
   Vocabulary() = default;
   Vocabulary(Vocabulary&&) = default;

@@ -80,7 +80,8 @@ void WordNormaliser::add(char32_t value, std::vector<std::string>& words, bool& 
 
 void WordNormaliser::split(std::string_view text, std::vector<std::string>& words) const {
   words.clear();
-  bool open = false;  // the last word goes on
+  bool open = false;                                        // the last word goes on
+  const bool unassigned = accents_ != Accents::first_only;  // counts as control, as published
   for (std::size_t at = 0; at < text.size();) {
     const util::CodePoint point = util::decode_utf8(text, at);
     at += point.size;
@@ -90,7 +91,8 @@ void WordNormaliser::split(std::string_view text, std::vector<std::string>& word
     }
     const auto code = static_cast<utf8proc_int32_t>(point.value);
     if (!point.valid || (clean_ && (point.value == 0 || point.value == util::kReplacement ||
-                                    is_control(utf8proc_category(code))))) {
+                                    is_control(utf8proc_category(code)) ||
+                                    (unassigned && utf8proc_category(code) == UTF8PROC_CATEGORY_CN)))) {
       continue;
     }
     if (accents_ == Accents::keep) {

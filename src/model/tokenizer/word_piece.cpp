@@ -103,6 +103,7 @@ Result<std::unique_ptr<Tokenizer>> make_word_piece(const Metadata& metadata) {
         "the vocabulary has no unknown token ([UNK]), so that it cannot spell every text; convert the "
         "model again");
   }
+  ids.end = ids.separator;  // what closes a text
   auto table = TokenTable::make(*vocabulary, &spell);
   if (!table) return tl::unexpected(table.error());
   auto normaliser = WordNormaliser::read(metadata);
@@ -112,8 +113,6 @@ Result<std::unique_ptr<Tokenizer>> make_word_piece(const Metadata& metadata) {
 
   WordPieceModel model;
   model.table = std::move(*table);
-  model.table.end = ids.separator;  // what closes a text
-  model.table.add_end = vocabulary->add_end && ids.separator >= 0;
   model.normaliser = *normaliser;
   model.longest_word = longest_word->value_or(0);
   model.unknown = ids.unknown;
