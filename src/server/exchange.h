@@ -1,5 +1,6 @@
 // Exchange: one request and the writer of its one reply, whatever transport carried them.
-// Not HTTP: framing, keep-alive and limits are the transport's (http/, later websocket/ and grpc/).
+// Not HTTP: framing, keep-alive and limits are the transport's (http/, websocket/); gRPC has none, see
+// streams/.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/result.h"
 #include "server/executor.h"
 #include "server/task.h"
 
@@ -39,6 +41,8 @@ struct Request {
 // (queries).
 std::optional<std::string> percent_decode(std::string_view text, bool plus = false);
 
+class MessageSocket;
+
 enum class Cancelled : std::uint8_t { no, client_gone, server_stops };
 
 // Thread rule: the executor's thread only.
@@ -61,6 +65,9 @@ class Exchange {
   virtual void begin_events() = 0;
   virtual void send_event(std::string_view name, std::string_view data) = 0;
   virtual Task<void> flush() = 0;
+  // Turns the connection into a WebSocket instead of replying; an error says why the request does not ask for
+  // one. Messages have at most `most_bytes`. The socket must go before the exchange.
+  virtual Result<std::unique_ptr<MessageSocket>> upgrade(std::size_t most_bytes) = 0;
   virtual bool replied() const = 0;  // the reply or the stream has begun
 
   // For the request's log line.

@@ -26,13 +26,13 @@ class Channel {
   virtual std::string_view input() const = 0;
   virtual bool input_full() const = 0;
   virtual void consume(std::size_t bytes) = 0;
-  // Fires when input came, the peer left or the deadline passed.
-  virtual Signal& input_changed() = 0;
+  // Fires when input came, the peer left, the deadline passed, unsent shrank, or the connection is wanted to
+  // end.
+  virtual Signal& changed() = 0;
 
   virtual void send(std::string_view bytes) = 0;  // appends; sent by flush
   virtual void flush() = 0;
   virtual std::size_t unsent() const = 0;
-  virtual Signal& output_changed() = 0;  // fires when unsent shrank or the channel closed
 
   // One deadline for whatever is awaited from the peer; nothing: none. Writes have their own.
   virtual void set_deadline(std::optional<std::chrono::seconds> from_now) = 0;

@@ -31,12 +31,7 @@ std::string request_id(const Request& request) {
 }
 
 std::string_view key_of(const Request& request) {
-  constexpr std::string_view kBearer = "bearer ";
-  const std::string_view value = request.header("authorization");
-  const bool bearer = value.size() > kBearer.size() &&
-                      std::equal(kBearer.begin(), kBearer.end(), value.begin(),
-                                 [](char wanted, char given) { return wanted == (given | 0x20); });
-  return bearer ? value.substr(kBearer.size()) : request.header("x-api-key");
+  return presented_key(request.header("authorization"), request.header("x-api-key"));
 }
 
 }  // namespace
@@ -56,7 +51,7 @@ void Connection::start() {
 
 void Connection::drain() {
   draining_ = true;
-  if (exchange_ == nullptr) channel_->input_changed().fire();
+  channel_->changed().fire();
 }
 
 void Connection::stop() {
@@ -93,7 +88,7 @@ Task<tl::expected<Connection::Received, Refusal>> Connection::read_head() {
   channel_->set_deadline(std::chrono::seconds(served_ == 0 ? options.header_timeout : options.idle_timeout));
   while (channel_->input().empty()) {
     if (channel_->gone() || channel_->expired() || draining_) co_return Answer(tl::unexpect, quiet_end());
-    co_await channel_->input_changed().wait();
+    co_await channel_->changed().wait();
   }
   // The whole head must come within one deadline: a client that trickles gains nothing.
   channel_->set_deadline(std::chrono::seconds(options.header_timeout));
@@ -116,7 +111,7 @@ Task<tl::expected<Connection::Received, Refusal>> Connection::read_head() {
     if (channel_->expired()) {
       co_return Answer(tl::unexpect, Refusal{408, "the request head did not arrive in time"});
     }
-    co_await channel_->input_changed().wait();
+    co_await channel_->changed().wait();
   }
 }
 
@@ -141,7 +136,7 @@ Task<std::optional<Refusal>> Connection::read_body(const Received& received, std
     if (channel_->gone()) co_return std::optional<Refusal>(quiet_end());
     if (channel_->expired())
       co_return std::optional<Refusal>(Refusal{408, "the request body did not arrive in time"});
-    co_await channel_->input_changed().wait();
+    co_await channel_->changed().wait();
   }
   if (body != nullptr) *body = reader->take();
   channel_->set_deadline(std::nullopt);

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "server/http/event_stream.h"
+#include "server/websocket/channel_socket.h"
+#include "server/websocket/handshake.h"
 
 namespace pensieve::server {
 namespace {
@@ -16,6 +18,8 @@ constexpr std::size_t kSendBound = 64 << 10;
 
 std::string_view reason_of(int status) {
   switch (status) {
+    case 101:
+      return "Switching Protocols";
     case 200:
       return "OK";
     case 204:
@@ -44,6 +48,8 @@ std::string_view reason_of(int status) {
       return "Expectation Failed";
     case 421:
       return "Misdirected Request";
+    case 426:
+      return "Upgrade Required";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -97,7 +103,7 @@ std::string HttpExchange::head_text(int status, std::string_view content_type,
   for (const Header& field : common_) append_header(out, field.name, field.value);
   for (const Header& field : headers) append_header(out, field.name, field.value);
   append_header(out, "x-content-type-options", "nosniff");
-  if (!keep_alive_) append_header(out, "connection", "close");
+  if (!keep_alive_ && status != 101) append_header(out, "connection", "close");
   return out;
 }
 
@@ -150,8 +156,23 @@ Task<void> HttpExchange::flush() {
   send_chunk();
   channel_.flush();
   while (channel_.unsent() > kSendBound && !channel_.gone() && cancelled_ == Cancelled::no) {
-    co_await channel_.output_changed().wait();
+    co_await channel_.changed().wait();
   }
+}
+
+Result<std::unique_ptr<MessageSocket>> HttpExchange::upgrade(std::size_t most_bytes) {
+  if (head_.version_1_0 || head_.method != "GET") {
+    return fail(Error::Code::invalid, "a WebSocket begins with GET over HTTP/1.1", {}, "websocket_needed");
+  }
+  const auto accept = accept_handshake(head_.request);
+  if (!accept) return tl::unexpected(accept.error());
+  status_ = 101;
+  keep_alive_ = false;
+  const std::vector<Header> headers{
+      {"upgrade", "websocket"}, {"connection", "Upgrade"}, {"sec-websocket-accept", *accept}};
+  channel_.send(head_text(101, {}, headers) + "\r\n");
+  channel_.flush();
+  return std::make_unique<ChannelSocket>(channel_, most_bytes);
 }
 
 Task<void> HttpExchange::finish() {
@@ -160,7 +181,7 @@ Task<void> HttpExchange::finish() {
     if (!head_.version_1_0 && !broken_) channel_.send("0\r\n\r\n");
   }
   channel_.flush();
-  while (channel_.unsent() > 0 && !channel_.gone()) co_await channel_.output_changed().wait();
+  while (channel_.unsent() > 0 && !channel_.gone()) co_await channel_.changed().wait();
 }
 
 void HttpExchange::cancel(Cancelled reason) {
@@ -168,7 +189,7 @@ void HttpExchange::cancel(Cancelled reason) {
   cancelled_ = reason;
   // Either call may resume the endpoint, which may end the exchange: nothing of it is touched afterwards.
   const std::function<void()> call = std::exchange(on_cancel_, nullptr);
-  channel_.output_changed().fire();
+  channel_.changed().fire();
   if (call) call();
 }
 

@@ -27,6 +27,7 @@ class HttpExchange final : public Exchange {
   void begin_events() override;
   void send_event(std::string_view name, std::string_view data) override;
   Task<void> flush() override;
+  Result<std::unique_ptr<MessageSocket>> upgrade(std::size_t most_bytes) override;
   bool replied() const override { return status_ != 0; }
   void count_tokens(std::int64_t prompt, std::int64_t generated) override;
 

@@ -34,8 +34,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
 
   std::string_view input() const override { return std::string_view(input_).substr(consumed_); }
   bool input_full() const override { return input().size() >= input_limit_; }
-  Signal& input_changed() override { return input_changed_; }
-  Signal& output_changed() override { return output_changed_; }
+  Signal& changed() override { return changed_; }
   std::size_t unsent() const override { return pending_.size() + writing_.size() - written_; }
   bool gone() const override { return gone_; }
   bool expired() const override { return expired_; }
@@ -70,7 +69,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
     deadline_.async_wait([self = shared_from_this()](Error problem) {
       if (problem || self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
       self->expired_ = true;
-      self->input_changed_.fire();
+      self->changed_.fire();
     });
   }
 
@@ -118,7 +117,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
     }
     input_.append(bytes.data(), count);
     read();
-    input_changed_.fire();
+    changed_.fire();
   }
 
   // The peer is not there any more, or not for us. Bytes may still be sent: it may only have ended its own
@@ -129,8 +128,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
     const std::function<void()> call = std::exchange(on_gone_, nullptr);
     const auto self = shared_from_this();
     if (call) call();
-    input_changed_.fire();
-    output_changed_.fire();
+    changed_.fire();
   }
 
   void write() {
@@ -169,7 +167,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
       write();
     }
     end_when_flushed();
-    output_changed_.fire();
+    changed_.fire();
   }
 
   // Closing with unread input would reset the connection and could take the reply with it, so the rest is
@@ -198,7 +196,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
   std::size_t consumed_ = 0, written_ = 0, lingered_ = 0;
   bool reading_ = false, sending_ = false, gone_ = false, broken_ = false, expired_ = false;
   bool closing_ = false, lingering_ = false;
-  Signal input_changed_, output_changed_;
+  Signal changed_;
   std::function<void()> on_gone_;
 };
 
