@@ -67,6 +67,19 @@ bool KeyRing::accepts(std::string_view key) const {
   return equal != 0 || digests_.empty();
 }
 
+std::string_view presented_key(std::string_view authorization, std::string_view x_api_key) {
+  constexpr std::string_view kBearer = "bearer ";
+  const bool bearer = authorization.size() > kBearer.size() &&
+                      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
+                                 [](char wanted, char given) { return wanted == (given | 0x20); });
+  return bearer ? authorization.substr(kBearer.size()) : x_api_key;
+}
+
+std::string key_fingerprint(std::string_view key) {
+  const auto bytes = digest(key);
+  return std::string(bytes.begin(), bytes.end());
+}
+
 bool is_loopback_name(std::string_view name) {
   const std::string text = lower(name);
   if (text == "localhost" || text.ends_with(".localhost") || text == "::1") return true;

@@ -21,6 +21,11 @@ class KeyRing {
   std::vector<std::array<unsigned char, 32>> digests_;
 };
 
+// The key of a request, from the values of its headers authorization and x-api-key; empty when there is none.
+std::string_view presented_key(std::string_view authorization, std::string_view x_api_key);
+// Tells keys apart without keeping them.
+std::string key_fingerprint(std::string_view key);
+
 // Names under which this server may be called: guards against DNS rebinding, where a web site points its own
 // name here. Thread rule: immutable.
 class HostNames {

@@ -59,9 +59,7 @@ class Run {
 };
 
 Error cancel_error(Cancelled why) {
-  if (why == Cancelled::server_stops) {
-    return {Error::Code::unavailable, "the server is shutting down; try again later", {}, "server_stops", {}};
-  }
+  if (why == Cancelled::server_stops) return server_stops();
   return {Error::Code::cancelled, "the client closed the connection", {}, "client_closed", {}};
 }
 
@@ -132,12 +130,17 @@ Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Conte
   co_return model;
 }
 
-void log_unknown(const Context& context, const Exchange& exchange, const std::vector<std::string>& fields) {
+Error server_stops() {
+  return {Error::Code::unavailable, "the server is shutting down; try again later", {}, "server_stops", {}};
+}
+
+void log_unknown(const Context& context, std::string_view request_id,
+                 const std::vector<std::string>& fields) {
   util::Log& log = context.services.log;
   if (fields.empty() || !log.enabled(util::LogLevel::debug)) return;
   std::string names;
   for (const std::string& field : fields) names += (names.empty() ? "" : ", ") + field.substr(0, 64);
-  log.write(util::LogLevel::debug, "fields_ignored", {{"id", exchange.request().id}, {"fields", names}});
+  log.write(util::LogLevel::debug, "fields_ignored", {{"id", request_id}, {"fields", names}});
 }
 
 }  // namespace pensieve::server

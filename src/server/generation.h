@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/inference.h"
@@ -31,7 +32,14 @@ Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector
 Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Context& context,
                                                        std::string name);
 
+// What is answered to new work once the server is about to stop.
+Error server_stops();
+
 // One debug line naming the fields of a request that were ignored.
-void log_unknown(const Context& context, const Exchange& exchange, const std::vector<std::string>& fields);
+void log_unknown(const Context& context, std::string_view request_id, const std::vector<std::string>& fields);
+inline void log_unknown(const Context& context, const Exchange& exchange,
+                        const std::vector<std::string>& fields) {
+  log_unknown(context, exchange.request().id, fields);
+}
 
 }  // namespace pensieve::server

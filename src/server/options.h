@@ -24,6 +24,9 @@ struct Options {
   std::int64_t write_timeout = 60;
   std::int64_t http_threads = 1;
   std::int64_t drain_timeout = 30;
+  std::int64_t resume_timeout = 300;
+  std::int64_t resume_bytes = 64 << 20;
+  bool test_endpoints = false;
 };
 
 inline constexpr std::array kOptions{
@@ -102,6 +105,21 @@ inline constexpr std::array kOptions{
                     .minimum = 0,
                     .maximum = 3600,
                     .live = true},
+    Option<Options>{.key = "resume_timeout",
+                    .member = &Options::resume_timeout,
+                    .help = "time a resumable generation is kept after its end or a lost connection",
+                    .unit = "seconds",
+                    .minimum = 1,
+                    .maximum = 86400},
+    Option<Options>{.key = "resume_bytes",
+                    .member = &Options::resume_bytes,
+                    .help = "memory for kept events; beyond it the oldest are forgotten",
+                    .unit = "bytes",
+                    .minimum = 0,
+                    .maximum = 1LL << 36},
+    Option<Options>{.key = "test_endpoints",
+                    .member = &Options::test_endpoints,
+                    .help = "also serve /_ws/echo, for conformance tests of WebSocket"},
 };
 
 }  // namespace pensieve::server

@@ -12,6 +12,7 @@
 #include "server/http/listener.h"
 #include "server/model_stats.h"
 #include "server/request_counts.h"
+#include "server/streams/open_streams.h"
 
 namespace pensieve::server {
 
@@ -19,13 +20,16 @@ namespace pensieve::server {
 struct Server::Parts {
   Parts(const Options& wanted, manage::Services& services)
       : options(wanted),
-        context{services, options, counts, stats},
+        streams({.keep = std::chrono::seconds(wanted.resume_timeout),
+                 .bytes = static_cast<std::size_t>(wanted.resume_bytes)}),
+        context{services, options, counts, stats, streams},
         keys(options.api_key),
         hosts(options.host, options.allowed_host) {}
 
   const Options options;
   RequestCounts counts;
   ModelStats stats;
+  OpenStreams streams;
   Context context;
   KeyRing keys;
   HostNames hosts;

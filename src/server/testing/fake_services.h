@@ -45,10 +45,17 @@ class FakeInference final : public Inference {
     return id;
   }
   void cancel(GenerationId id) override {
-    const std::lock_guard lock(mutex_);
-    cancelled_.push_back(id);
-    sinks_.erase(id);
-    changed_.notify_all();
+    std::shared_ptr<ReplySink> sink;
+    {
+      const std::lock_guard lock(mutex_);
+      cancelled_.push_back(id);
+      if (const auto found = sinks_.find(id); found != sinks_.end()) {
+        sink = std::move(found->second);
+        sinks_.erase(found);
+      }
+      changed_.notify_all();
+    }
+    if (sink) sink->on_event({0, Finished{FinishReason::cancelled, "", {}, {}}});
   }
   void render(ChatRequest request, Done<std::string> done) override {
     done("<" + *request.messages.front().content + ">");

@@ -84,12 +84,7 @@ class SocketClient {
     }
     return out;
   }
-  WireReply ask(std::string_view bytes) {
-    send(bytes);
-    return reply();
-  }
-
- private:
+  // Whatever comes next; false: nothing more will.
   bool read_more() {
     const std::size_t before = received_.size();
     char bytes[8192];
@@ -97,6 +92,12 @@ class SocketClient {
     if (count > 0) received_.append(bytes, static_cast<std::size_t>(count));
     return received_.size() > before;
   }
+  WireReply ask(std::string_view bytes) {
+    send(bytes);
+    return reply();
+  }
+
+ private:
   std::string chunks() {
     std::string body;
     while (read_until("\r\n")) {

@@ -1,0 +1,92 @@
+// See stream_request.h.
+#include "server/streams/stream_request.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "server/dialects/chat_request.h"
+#include "server/dialects/completion_request.h"
+#include "server/dialects/stream_json.h"
+#include "server/generation.h"
+#include "server/model_stats.h"
+
+namespace pensieve::server {
+namespace {
+
+Result<> check_stream(const Call& call) {
+  const GenerationRequest& generation = call.generation;
+  if (generation.choices != 1) {
+    return fail(Error::Code::invalid,
+                fmt::format("n is {}; a stream of events has one answer: start several", generation.choices),
+                "n");
+  }
+  if (generation.top_logprobs >= 0) {
+    return fail(Error::Code::unsupported, "logprobs: events carry no log-probabilities; ask over HTTP",
+                "logprobs");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Call> read_stream_chat(const Json& body) {
+  auto call = read_chat_call(body);
+  if (!call) return call;
+  if (auto checked = check_stream(*call); !checked) return tl::unexpected(std::move(checked.error()));
+  return call;
+}
+
+Result<Call> read_stream_completion(const Json& body) {
+  auto completion = read_completion_call(body);
+  if (!completion) return tl::unexpected(std::move(completion.error()));
+  if (auto checked = check_stream(completion->call); !checked)
+    return tl::unexpected(std::move(checked.error()));
+  if (completion->prompts.size() != 1)
+    return fail(Error::Code::invalid, "prompt: a stream of events has one prompt", "prompt");
+  if (completion->echo) return fail(Error::Code::unsupported, "echo: events carry the answer only", "echo");
+  std::visit([&](auto& prompt) { completion->call.generation.prompt = std::move(prompt); },
+             completion->prompts.front());
+  return std::move(completion->call);
+}
+
+void start_stream(Context& context, std::shared_ptr<Executor> executor, OpenStreams::Stream stream,
+                  Result<Call> call, std::string request_id) {
+  if (!call) return stream->refuse(std::move(call.error()));
+  if (context.draining) return stream->refuse(server_stops());
+  log_unknown(context, request_id, call->unknown);
+  stream->name_model(call->model);
+  call->generation.request_id = std::move(request_id);
+  const auto asked = std::make_shared<Call>(std::move(*call));
+  const auto submit = [&context, stream, asked](const Result<std::shared_ptr<Inference>>& model) {
+    if (!model) return stream->refuse(model.error());
+    context.stats.watch(*model);
+    if (auto fit = fit_to_model((*model)->info(), *asked); !fit)
+      return stream->refuse(std::move(fit.error()));
+    if (const auto* tokens = std::get_if<std::vector<std::int32_t>>(&asked->generation.prompt)) {
+      if (auto known = check_tokens(*tokens, (*model)->info(), "prompt"); !known)
+        return stream->refuse(std::move(known.error()));
+    }
+    stream->submit(*model, std::move(asked->generation));
+  };
+  context.services.models.acquire(asked->model, [executor = std::move(executor), submit](auto model) {
+    executor->post([submit, model = std::move(model)] { submit(model); });
+  });
+}
+
+void log_stream(const Context& context, std::string_view transport, std::string_view request_id,
+                const StreamEvent& last) {
+  util::Log& log = context.services.log;
+  if (!log.enabled(util::LogLevel::info)) return;
+  const auto* done = std::get_if<StreamDone>(&last.what);
+  const auto* error = std::get_if<Error>(&last.what);
+  const Usage usage = done != nullptr ? done->usage : Usage{};
+  log.write(util::LogLevel::info, "generation",
+            {{"id", request_id},
+             {"transport", transport},
+             {"end", done != nullptr ? stream_finish_name(done->reason) : std::string_view("error")},
+             {"problem", error != nullptr ? std::string_view(error->reason) : std::string_view()},
+             {"tokens", usage.prompt_tokens + usage.completion_tokens}});
+}
+
+}  // namespace pensieve::server
