@@ -59,6 +59,9 @@ class Inference {
 
   virtual ~Inference() = default;
   virtual const ModelInfo& info() const = 0;
+  // False once the model ended by itself (its process died): every later call answers with an error, and the
+  // pool loads it anew. Never blocks.
+  virtual bool alive() const { return true; }
 
   // Every problem (prompt too long, template refusal, queue full) arrives as a Failed event.
   virtual GenerationId submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) = 0;

@@ -194,6 +194,7 @@ void LocalInference::count(ChatRequest request, Done<std::int64_t> done) {
 
 InferenceStats LocalInference::stats() const {
   InferenceStats stats = runner_->stats();
+  stats.memory_bytes = memory_.total();
   stats.failed += refused_.load(std::memory_order_relaxed);
   stats.cancelled += cancelled_.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);

@@ -16,6 +16,7 @@
 #include "engine/runner.h"
 #include "hal/options.h"
 #include "manage/encode_prompt.h"
+#include "manage/load_budget.h"
 #include "manage/task_thread.h"
 #include "model/loaded_model.h"
 #include "util/log.h"
@@ -37,10 +38,14 @@ Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel&
 class LocalInference final : public Inference {
  public:
   // Opens the device, loads, plans memory, compiles and starts the engine. Takes seconds for a large model.
-  // An empty `name` means the file's own.
+  // An empty `name` means the file's own. What does not fit into the budget is refused with reason
+  // "out_of_memory" before anything is allocated.
   static Result<std::unique_ptr<LocalInference>> load(const std::string& path, const std::string& name,
                                                       const hal::Options& hardware,
-                                                      const engine::Options& options, util::Log& log);
+                                                      const engine::Options& options, util::Log& log,
+                                                      const LoadBudget& budget = {});
+  // Bytes that the device of these options has for models now; 0 when there is no such device.
+  static std::size_t available(const hal::Options& hardware);
   ~LocalInference() override;
 
   const ModelInfo& info() const override { return model_.info; }
@@ -59,7 +64,8 @@ class LocalInference final : public Inference {
   struct Submission;
 
   LocalInference() = default;
-  Result<> start(const hal::Options& hardware, const engine::Options& options, util::Log& log);
+  Result<> start(const hal::Options& hardware, const engine::Options& options, const LoadBudget& budget,
+                 util::Log& log);
   void admit(Submission& submission, bool abandoned);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request) const;
   Result<Prompt> render_chat(const ChatRequest& request) const;

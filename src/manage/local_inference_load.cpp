@@ -41,6 +41,19 @@ Error does_not_fit(const ModelInfo& info, const MemoryEstimate& needed, std::siz
                 {"available_bytes", static_cast<std::int64_t>(available)}}};
 }
 
+// A context cut down to less than the budget asks for: another model should give way instead.
+Result<> check_context(const ModelInfo& info, const MemoryPlan& memory, const engine::Options& options,
+                       const LoadBudget& budget) {
+  if (options.context > 0) return {};  // never cut down
+  const std::int64_t wanted =
+      info.trained_context > 0 ? std::min(budget.least_context, info.trained_context) : budget.least_context;
+  if (memory.capacity.context >= wanted || options.kv_tokens > 0) return {};
+  Error error = does_not_fit(info, memory.estimate, memory.available);
+  error.what = fmt::format("model '{}' would have a context of {} tokens in {:.0f} MiB, too little for use",
+                           info.name, memory.capacity.context, mebibytes(memory.available));
+  return tl::unexpected(std::move(error));
+}
+
 }  // namespace
 
 Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel& model,
@@ -63,7 +76,8 @@ Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel&
 
 Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& path, const std::string& name,
                                                              const hal::Options& hardware,
-                                                             const engine::Options& options, util::Log& log) {
+                                                             const engine::Options& options, util::Log& log,
+                                                             const LoadBudget& budget) {
   const auto begin = std::chrono::steady_clock::now();
   std::unique_ptr<LocalInference> inference(new LocalInference());
   Result<std::unique_ptr<Backend>> backend =
@@ -74,7 +88,7 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   inference->model_ = std::move(*loaded);
   if (!name.empty()) inference->model_.info.name = name;
-  if (Result<> started = inference->start(hardware, options, log); !started)
+  if (Result<> started = inference->start(hardware, options, budget, log); !started)
     return tl::unexpected(std::move(started.error()));
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
@@ -88,9 +102,19 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
   return inference;
 }
 
-Result<> LocalInference::start(const hal::Options& hardware, const engine::Options& options, util::Log& log) {
-  const Result<MemoryPlan> memory = plan_memory(*backend_, model_, options, usable_memory(backend_->info()));
+std::size_t LocalInference::available(const hal::Options& hardware) {
+  const Result<std::unique_ptr<Backend>> backend =
+      hal::open_backend(hardware.backend, {static_cast<std::int32_t>(hardware.threads), hardware.isa});
+  return backend ? usable_memory((*backend)->info()) : 0;
+}
+
+Result<> LocalInference::start(const hal::Options& hardware, const engine::Options& options,
+                               const LoadBudget& budget, util::Log& log) {
+  std::size_t available = usable_memory(backend_->info());
+  if (budget.available > 0) available = std::min(available, budget.available);
+  const Result<MemoryPlan> memory = plan_memory(*backend_, model_, options, available);
   if (!memory) return tl::unexpected(memory.error());
+  if (Result<> usable = check_context(model_.info, *memory, options, budget); !usable) return usable;
   memory_ = memory->estimate;
   log.write(util::LogLevel::debug, "memory_planned",
             {{"model", std::string_view(model_.info.name)},

@@ -1,20 +1,26 @@
 // OnDemandPool: the models of a server: those named at start and those in the model directories, each loaded
-// on first use, once however many ask, and kept. Finding and loading run on threads of the pool; whoever asks
-// never waits. Not a loader and not a catalog: both are handed in, so that tests need neither files nor
-// devices.
+// on first use, once however many ask, and kept until idleness, another model's need or a request unloads it.
+// Finding, loading and unloading run on threads of the pool; whoever asks never waits. Not a loader and not a
+// catalog: both are handed in, so that tests need neither files nor devices.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "manage/load_budget.h"
+#include "manage/model_register.h"
+#include "manage/pool_options.h"
 #include "manage/services.h"
 #include "manage/task_thread.h"
+#include "manage/tenancy.h"
 #include "model/catalog.h"
 #include "util/log.h"
 
@@ -23,65 +29,85 @@ namespace pensieve::manage {
 struct PoolSource {
   std::function<model::CatalogListing()> scan;
   std::function<Result<model::CatalogEntry>(std::string_view name)> find;
-  // May take minutes. Errors are told to whoever asked; the next request tries again.
-  std::function<Result<std::unique_ptr<Inference>>(const ModelInfo&)> load;
+  // May take minutes. Plans the memory first: what does not fit into the budget is refused with reason
+  // "out_of_memory" and the numbers "needed_bytes" and "available_bytes", before it costs anything. Errors
+  // are told to whoever asked; the next request tries again.
+  std::function<Result<std::unique_ptr<Inference>>(const ModelInfo&, const LoadBudget&)> load;
+  // Bytes that the device has for models now, besides those that are loaded.
+  std::function<std::size_t()> available;
 };
 
 // Thread rule: as ModelPool. The destructor waits for a load in progress, answers who still waits with
 // `unavailable`, and destroys the models: all shared pointers should be back by then.
 class OnDemandPool final : public ModelPool {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // `served`: the models named at start, with distinct names. Nothing is read or loaded before start().
-  OnDemandPool(PoolSource source, std::vector<ModelInfo> served, util::Log& log);
+  OnDemandPool(PoolSource source, std::vector<ModelInfo> served, util::Log& log, PoolOptions options = {});
   ~OnDemandPool() override;
   // Begins to load the served models and to read the directories; called once, when the server listens.
   void start();
+  // From now on; models that are loaded stay until the new rules say otherwise.
+  void configure(PoolOptions options);
+  // Unloads what has been idle for too long, and what was to be unloaded and is no longer used. The pool does
+  // so by itself; tests say what time it is.
+  void tidy(Clock::time_point now);
 
   void acquire(std::string_view name, Acquired acquired) override;
+  Result<ModelStatus> unload(std::string_view name) override;
+  Result<> keep_alive(std::string_view name, std::optional<std::chrono::seconds> idle) override;
   std::vector<ModelStatus> list() const override;
   Result<ModelStatus> find(std::string_view name) const override;
   bool ready() const override;
+  std::map<std::string, CountersReading> counters() const override;
 
  private:
-  struct Entry {
-    ModelInfo info;
-    std::vector<std::string> aliases;
-    bool served = false;
-    ModelState state = ModelState::unloaded;
-    std::string problem;
-    std::shared_ptr<Inference> inference;
-    std::vector<Acquired> waiting;
-  };
-  using Entries = std::map<std::string, Entry, std::less<>>;
+  using Lock = std::unique_lock<std::mutex>;
 
-  struct Graveyard;
-
-  Entry* lookup(std::string_view name);
-  const Entry* lookup(std::string_view name) const;
-  Result<Entry*> default_entry();
   // Each of these is called with mutex_ held by `lock` and may release it to call back.
-  void answer_or_load(Entry& entry, Acquired acquired, std::unique_lock<std::mutex>& lock);
-  void merge(const model::CatalogEntry& found);
+  void answer_or_load(ModelEntry& entry, Acquired acquired, Lock& lock);
+  void take_down(ModelEntry& entry, const char* why, Lock& lock);
+  void note_death(ModelEntry& entry, Lock& lock);
+  // With mutex_ held.
+  void begin_load(ModelEntry& entry);
   void refresh_when_old() const;
+  bool pinned(const ModelEntry& entry) const;
+  std::optional<Clock::time_point> expiry(const ModelEntry& entry) const;
+  ModelStatus status_of(const ModelEntry& entry) const;
+  std::chrono::milliseconds patience() const;
+  std::size_t held_by_others(const std::string& name) const;
+  std::string tenants() const;
 
+  // On the loader's thread.
   void load(const std::string& name, bool abandoned);
+  Result<std::unique_ptr<Inference>> load_within_memory(const ModelInfo& info);
+  Result<std::unique_ptr<Inference>> attempt(const ModelInfo& info, const LoadBudget& budget);
+  std::size_t memory_for(const std::string& name);
+  std::size_t share_of(const std::string& name, std::size_t available) const;
+  bool make_way(const std::string& name);  // unloads the least recently used model; false: none may go
+  bool too_many(const std::string& name) const;
+  void settle(const std::string& name, Result<std::unique_ptr<Inference>> loaded);
+
   void look_for(const std::string& name, const Acquired& acquired, bool abandoned);
   void refresh(bool abandoned);
-  std::shared_ptr<Inference> guard(std::unique_ptr<Inference> inference) const;
-  Error unknown(std::string_view name) const;
-  static ModelStatus status_of(const Entry& entry);
+  void keep();
 
-  PoolSource source_;
+  const PoolSource source_;
   util::Log& log_;
-  const std::shared_ptr<Graveyard>
-      graveyard_;  // shared with the deleters of models, which may outlive the pool
+  const std::shared_ptr<Graveyard> graveyard_;  // shared with tenancies, which may outlive the pool
   mutable std::mutex mutex_;
-  Entries entries_;                  // guarded by mutex_
-  std::vector<std::string> served_;  // names, in the order of the command line; constant
-  mutable bool refreshing_ = false;  // guarded by mutex_
-  mutable std::chrono::steady_clock::time_point refreshed_{};  // guarded by mutex_
+  std::condition_variable changed_;                                 // something for the keeper
+  PoolOptions options_;                                             // guarded by mutex_
+  ModelRegister register_;                                          // guarded by mutex_
+  std::map<std::string, std::shared_ptr<ModelCounters>> counters_;  // guarded by mutex_
+  mutable bool refreshing_ = false;                                 // guarded by mutex_
+  mutable Clock::time_point refreshed_{};                           // guarded by mutex_
+  bool stop_ = false;                                               // guarded by mutex_
+  std::size_t most_available_ = 0;                                  // ever seen; guarded by mutex_
   std::unique_ptr<TaskThread> loader_;
-  std::unique_ptr<TaskThread> finder_;  // stops first: its tasks post to the loader
+  std::unique_ptr<TaskThread> finder_;  // stops before the loader: its tasks post to it
+  std::thread keeper_;                  // stops first
 };
 
 }  // namespace pensieve::manage

@@ -10,14 +10,12 @@
 namespace pensieve::server {
 
 class RequestCounts;
-class ModelStats;
 class OpenStreams;
 
 struct Context {
   manage::Services& services;
   const Options& options;
   RequestCounts& counts;
-  ModelStats& stats;
   OpenStreams& streams;
   std::atomic<bool> draining = false;  // the server is about to stop and takes no new work
 };

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/model_stats.h"
 #include "server/reply_queue.h"
 
 namespace pensieve::server {
@@ -125,9 +124,7 @@ Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Conte
   std::function<void(std::function<void(Answer)>)> start = [&pool, name](std::function<void(Answer)> done) {
     pool.acquire(name, std::move(done));
   };
-  Answer model = co_await await_answer<Answer>(exchange.executor(), std::move(start));
-  if (model) context.stats.watch(*model);
-  co_return model;
+  co_return co_await await_answer<Answer>(exchange.executor(), std::move(start));
 }
 
 Error server_stops() {

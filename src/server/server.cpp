@@ -10,7 +10,6 @@
 #include "server/context.h"
 #include "server/endpoint.h"
 #include "server/http/listener.h"
-#include "server/model_stats.h"
 #include "server/request_counts.h"
 #include "server/streams/open_streams.h"
 
@@ -22,13 +21,12 @@ struct Server::Parts {
       : options(wanted),
         streams({.keep = std::chrono::seconds(wanted.resume_timeout),
                  .bytes = static_cast<std::size_t>(wanted.resume_bytes)}),
-        context{services, options, counts, stats, streams},
+        context{services, options, counts, streams},
         keys(options.api_key),
         hosts(options.host, options.allowed_host) {}
 
   const Options options;
   RequestCounts counts;
-  ModelStats stats;
   OpenStreams streams;
   Context context;
   KeyRing keys;

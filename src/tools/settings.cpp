@@ -68,6 +68,7 @@ Settings::Settings() {
   schema.add("engine", engine::kOptions, engine);
   schema.add("hardware", hal::kOptions, hardware);
   schema.add("models", model::kOptions, models);
+  schema.add("pool", manage::kPoolOptions, pool, "pool-");
   schema.add("log", manage::kLogOptions, log, "log-");
 }
 

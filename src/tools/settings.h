@@ -12,6 +12,7 @@
 #include "hal/options.h"
 #include "manage/config/log_options.h"
 #include "manage/config/schema.h"
+#include "manage/pool_options.h"
 #include "model/options.h"
 #include "tools/verb.h"
 #include "util/log.h"
@@ -40,6 +41,7 @@ class Settings {
   engine::Options engine;
   hal::Options hardware;
   model::Options models;
+  manage::PoolOptions pool;
   manage::LogOptions log;
   manage::Schema schema;
 

@@ -17,6 +17,8 @@ std::string_view state_name(manage::ModelState state) {
       return "loading";
     case manage::ModelState::loaded:
       return "loaded";
+    case manage::ModelState::unloading:
+      return "unloading";
     case manage::ModelState::failed:
       return "failed";
   }

@@ -275,16 +275,16 @@ Task<bool> Connection::serve_one() {
   co_await exchange.finish();
   exchange_ = nullptr;
   ++served_;
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
-  record(exchange, route, took.count());
+  record(exchange, route, std::chrono::steady_clock::now() - began);
   co_return exchange.keep_alive() && !draining_ && !channel_->gone();
 }
 
-void Connection::record(const HttpExchange& exchange, const Route& route, double milliseconds) const {
+void Connection::record(const HttpExchange& exchange, const Route& route,
+                        std::chrono::nanoseconds took) const {
   const bool left = exchange.cancelled() == Cancelled::client_gone;
   const int status = left || !exchange.replied() ? 499 : exchange.status();
   const std::string& method = exchange.head().method;
-  site_.context.counts.add(route.pattern, method, status);
+  site_.context.counts.add(route.pattern, method, status, took);
   util::Log& log = site_.context.services.log;
   if (!log.enabled(util::LogLevel::info)) return;
   const Request& request = exchange.request();
@@ -293,7 +293,7 @@ void Connection::record(const HttpExchange& exchange, const Route& route, double
              {"method", method},
              {"route", route.pattern.empty() ? std::string_view("unknown") : route.pattern},
              {"status", static_cast<std::int64_t>(status)},
-             {"ms", milliseconds},
+             {"ms", std::chrono::duration<double, std::milli>(took).count()},
              {"bytes", static_cast<std::int64_t>(exchange.bytes())},
              {"tokens", exchange.tokens()}});
 }

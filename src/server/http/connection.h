@@ -2,6 +2,7 @@
 // Knows no socket (http/channel.h) and no API (endpoints/).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <span>
@@ -47,7 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> answer(HttpExchange& exchange, const Route& route);
   void refuse(HttpExchange& exchange, const Refusal& refusal) const;
   void preflight(HttpExchange& exchange, const Route& route) const;
-  void record(const HttpExchange& exchange, const Route& route, double milliseconds) const;
+  void record(const HttpExchange& exchange, const Route& route, std::chrono::nanoseconds took) const;
   HeadLimits limits() const;
 
   std::shared_ptr<Channel> channel_;

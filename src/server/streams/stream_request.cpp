@@ -9,7 +9,6 @@
 #include "server/dialects/completion_request.h"
 #include "server/dialects/stream_json.h"
 #include "server/generation.h"
-#include "server/model_stats.h"
 
 namespace pensieve::server {
 namespace {
@@ -60,7 +59,6 @@ void start_stream(Context& context, std::shared_ptr<Executor> executor, OpenStre
   const auto asked = std::make_shared<Call>(std::move(*call));
   const auto submit = [&context, stream, asked](const Result<std::shared_ptr<Inference>>& model) {
     if (!model) return stream->refuse(model.error());
-    context.stats.watch(*model);
     if (auto fit = fit_to_model((*model)->info(), *asked); !fit)
       return stream->refuse(std::move(fit.error()));
     if (const auto* tokens = std::get_if<std::vector<std::int32_t>>(&asked->generation.prompt)) {

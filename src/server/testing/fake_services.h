@@ -142,6 +142,30 @@ class FakePool final : public manage::ModelPool {
     return status();
   }
   bool ready() const override { return is_ready; }
+  Result<manage::ModelStatus> unload(std::string_view name) override {
+    const std::lock_guard lock(mutex_);
+    unloaded_.emplace_back(name);
+    return find(name);
+  }
+  Result<> keep_alive(std::string_view name, std::optional<std::chrono::seconds> idle) override {
+    const std::lock_guard lock(mutex_);
+    kept_alive_.emplace_back(name, idle);
+    if (auto known = find(name); !known) return tl::unexpected(known.error());
+    return {};
+  }
+  std::map<std::string, manage::CountersReading> counters() const override {
+    return {{model->info().name, manage::ModelCounters().read(model->stats())}};
+  }
+
+  // What was asked of the pool.
+  std::vector<std::string> unloaded() const {
+    const std::lock_guard lock(mutex_);
+    return unloaded_;
+  }
+  std::vector<std::pair<std::string, std::optional<std::chrono::seconds>>> kept_alive() const {
+    const std::lock_guard lock(mutex_);
+    return kept_alive_;
+  }
 
  private:
   manage::ModelStatus status() const { return {model->info(), manage::ModelState::loaded, {}}; }
@@ -152,6 +176,10 @@ class FakePool final : public manage::ModelPool {
             "model_not_found",
             {}};
   }
+
+  mutable std::mutex mutex_;
+  std::vector<std::string> unloaded_;                                                    // guarded by mutex_
+  std::vector<std::pair<std::string, std::optional<std::chrono::seconds>>> kept_alive_;  // guarded by mutex_
 };
 
 // "Hello wörld" in two deltas, 5 tokens read, 3 written.

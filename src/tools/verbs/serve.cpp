@@ -54,9 +54,12 @@ manage::PoolSource pool_source(model::Catalog& catalog, const Settings& settings
   manage::PoolSource source;
   source.scan = [&catalog] { return catalog.scan(); };
   source.find = [&catalog](std::string_view name) { return catalog.find(name); };
-  source.load = [&settings, &log](const ModelInfo& info) -> Result<std::unique_ptr<Inference>> {
-    return manage::LocalInference::load(info.path, info.name, settings.hardware, settings.engine, log);
+  source.load = [&settings, &log](const ModelInfo& info,
+                                  const manage::LoadBudget& budget) -> Result<std::unique_ptr<Inference>> {
+    return manage::LocalInference::load(info.path, info.name, settings.hardware, settings.engine, log,
+                                        budget);
   };
+  source.available = [&settings] { return manage::LocalInference::available(settings.hardware); };
   return source;
 }
 
@@ -97,7 +100,7 @@ ExitCode run(Arguments& arguments) {
   const Result<std::vector<ModelInfo>> served = resolve(catalog, arguments.models);
   if (!served) return report(served.error(), During::model);
 
-  manage::OnDemandPool pool(pool_source(catalog, settings, log), *served, log);
+  manage::OnDemandPool pool(pool_source(catalog, settings, log), *served, log, settings.pool);
   manage::Services services{pool, log};
   Result<std::unique_ptr<server::Server>> server = server::Server::start(settings.server, services);
   if (!server) return report(server.error(), During::work);
