@@ -8,6 +8,7 @@
 
 #include "model/tokenizer/bpe_tokenizer.h"
 #include "model/tokenizer/sentence_bpe.h"
+#include "model/tokenizer/unigram.h"
 #include "model/tokenizer/vocabulary.h"
 #include "model/tokenizer/word_piece.h"
 
@@ -20,7 +21,7 @@ struct Family {
 };
 
 constexpr std::array kFamilies{Family{"gpt2", &make_bpe_tokenizer}, Family{"llama", &make_sentence_bpe},
-                               Family{"bert", &make_word_piece}};
+                               Family{"bert", &make_word_piece}, Family{"t5", &make_unigram}};
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -120,6 +122,47 @@ Result<> byte_level_steps(const std::vector<Step>& normalizers, const std::vecto
   return {};
 }
 
+// Base64 as RFC 4648 has it, padded or not; anything else is nothing.
+std::optional<std::string> decode_base64(std::string_view coded) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  while (coded.ends_with('=')) coded.remove_suffix(1);
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char letter : coded) {
+    const std::size_t value = kAlphabet.find(letter);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out.push_back(static_cast<char>(bits >> held & 0xFF));
+  }
+  return out;
+}
+
+// The unigram model normalises by a map of its own; what files do to runs and ends of white space is what our
+// tokenizer does anyway.
+Result<> unigram_normalizers(const std::vector<Step>& normalizers, std::vector<Step>& others,
+                             Metadata& metadata) {
+  metadata.set("tokenizer.ggml.remove_extra_whitespaces", false);
+  for (const Step& step : normalizers) {
+    const Json* pattern = member(*step.json, "pattern");
+    const std::string expression = pattern ? text(*pattern, "Regex") : std::string();
+    if (step.type == "Precompiled") {
+      const auto map = decode_base64(text(*step.json, "precompiled_charsmap"));
+      if (!map) return unsupported("normalizer (its map is no base64)", *step.json);
+      metadata.set("tokenizer.ggml.precompiled_charsmap", *map);
+    } else if (step.type == "Strip" ||
+               (step.type == "Replace" && (expression == " {2,}" || expression == "\\s{2,}"))) {
+      metadata.set("tokenizer.ggml.remove_extra_whitespaces", true);
+    } else {
+      others.push_back(step);
+    }
+  }
+  return {};
+}
+
 // What SentencePiece does to text: spaces become a letter, one is put before.
 Result<> sentence_steps(std::string_view family, const std::vector<Step>& normalizers,
                         const std::vector<Step>& cutters, Metadata& metadata) {
@@ -190,7 +233,18 @@ Result<> read_text_steps(const Json& root, Metadata& metadata) {
   const Json* model = member(root, "model");
   const std::string kind = model ? text(*model, "type") : std::string();
   if (kind == "WordPiece") return word_steps(normalizers, cutters, metadata);
-  if (kind == "Unigram") return sentence_steps("t5", normalizers, cutters, metadata);
+  if (kind == "Unigram") {
+    std::vector<Step> others, kept;
+    if (auto read = unigram_normalizers(normalizers, others, metadata); !read) return read;
+    for (const Step& step : cutters) {
+      if (step.type == "WhitespaceSplit") {
+        metadata.set("tokenizer.ggml.remove_extra_whitespaces", true);
+      } else {
+        kept.push_back(step);
+      }
+    }
+    return sentence_steps("t5", others, kept, metadata);
+  }
   if (has(cutters, "ByteLevel") || has(decoders, "ByteLevel"))
     return byte_level_steps(normalizers, cutters, metadata);
   return sentence_steps("llama", normalizers, cutters, metadata);
