@@ -7,9 +7,12 @@
 #include <limits>
 
 #include "engine/runner.h"
+#include "util/bytes.h"
 
 namespace pensieve::engine {
 namespace {
+
+using util::mebibytes;
 
 constexpr std::int64_t kUntrained = 4096;       // context where the model names none
 constexpr std::int64_t kSmallestContext = 256;  // with less, not even a greeting with its chat template fits
@@ -17,10 +20,6 @@ constexpr std::int64_t kSmallestContext = 256;  // with less, not even a greetin
 // are used.
 constexpr std::int64_t kContextsKept = 4;
 constexpr double kAbsurdBytes = 1e12;  // of one token
-
-double mebibytes(double bytes) {
-  return bytes / (1024.0 * 1024.0);
-}
 
 Result<std::int64_t> bytes_per_token(const Graph& graph, const Codec& codec) {
   double bytes = 0;

@@ -60,14 +60,24 @@ void Engine::step() {
   update_gauges();
 }
 
+// A device that throws has failed like one that says so.
 Result<StepOutput> Engine::run(const Batch& batch) {
+  try {
+    return compute(batch);
+  } catch (const std::exception& problem) {
+    return tl::unexpected(error_of(problem));
+  }
+}
+
+Result<StepOutput> Engine::compute(const Batch& batch) {
   const double began = clock_();
   if (!copies_.empty()) {
     if (auto copied = plan_->copy_state(copies_); !copied) return tl::unexpected(copied.error());
   }
   if (auto started = plan_->submit(batch, {}, {}); !started) return tl::unexpected(started.error());
-  deliver();
+  const std::vector<GenerationId> broken = outbox_.deliver();
   Result<StepOutput> output = plan_->wait();
+  for (const GenerationId id : broken) cancel(id);
   add(counters_.steps, 1);
   pace_.record(batch.rows(), clock_() - began);
   if (!output) return output;

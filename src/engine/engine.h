@@ -3,6 +3,7 @@
 // a thread. Thread rule: one thread; only Counters may be read from others.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@
 
 namespace pensieve::engine {
 
+// What a request is told that an exception ended.
+Error error_of(const std::exception& problem);
+
 using Clock = std::function<double()>;  // milliseconds, never going back
 
 class Engine {
@@ -41,6 +45,9 @@ class Engine {
   void cancel_all();
   bool idle() const { return running_.empty() && waiting_.empty() && outbox_.empty(); }
   void step();
+  // After an exception nothing half-done can be trusted: every request fails with `error`, every page is free
+  // and the cache is empty. Never throws.
+  void fail_all(const Error& error) noexcept;
 
   // For tests of the invariants.
   std::span<Sequence* const> running() const { return running_; }
@@ -75,6 +82,7 @@ class Engine {
 
   // engine.cpp: one step on the device
   Result<StepOutput> run(const Batch& batch);
+  Result<StepOutput> compute(const Batch& batch);
   void read(const StepOutput& output);
   void settle(const StepShare& share);
   void read_row(const OutputRow& row, std::size_t index, const StepOutput& output);
@@ -85,7 +93,8 @@ class Engine {
 
   // requests.cpp: from submission to the last event
   Result<> check(const Request& request) const;
-  void refuse(Request request, Error error);
+  void enqueue(Request request, double at);
+  void refuse(ReplySink* sink, const Error& error) noexcept;
   void announce(Sequence& sequence);
   void show(Sequence& sequence);
   void finish(Sequence& sequence, FinishReason reason);

@@ -162,11 +162,15 @@ TEST(Engine, AThrowingSinkEndsOnlyItsOwnRequest) {
 }
 
 TEST(Engine, ADeviceFailureEndsTheStepsRequestsAndNothingElse) {
-  for (const bool in_submit : {true, false}) {
+  for (const char* how : {"submit", "wait", "exception"}) {
     WorldOptions options;
     options.engine.parallel = 1;
     World world(options);
-    (in_submit ? world.plan->failing_submits : world.plan->failing_waits).insert(2);
+    const bool throws = how[0] == 'e';
+    (throws          ? world.plan->throwing_submits
+     : how[0] == 's' ? world.plan->failing_submits
+                     : world.plan->failing_waits)
+        .insert(2);
     auto request = world.request("fails");
     request.choices = 2;
     auto failed = world.submit(std::move(request));
@@ -174,11 +178,35 @@ TEST(Engine, ADeviceFailureEndsTheStepsRequestsAndNothingElse) {
     ASSERT_TRUE(world.drain());
     ASSERT_EQ(failed->failures.size(), 1U);
     EXPECT_EQ(failed->failures[0].code, Error::Code::internal);
-    EXPECT_THAT(failed->failures[0].what, ::testing::HasSubstr("told to fail"));
+    EXPECT_THAT(failed->failures[0].what, ::testing::HasSubstr(throws ? "out of memory" : "told to fail"));
     EXPECT_EQ(next->only().text, solo_answer(world.request("works"), 0, 0, 64).text);
     EXPECT_THAT(world.plan->problems, ::testing::IsEmpty());
     EXPECT_EQ(world.engine->store().used(), world.engine->store().cache().size());
   }
+}
+
+TEST(Engine, AfterAnExceptionEverybodyIsToldAndTheNextAnswerIsRight) {
+  World world;
+  auto first = world.submit(world.request("a prompt of some pages"));
+  auto second = world.submit(world.request("another one"));
+  world.step();
+  world.tokenizer.short_of_memory = true;
+  EXPECT_THROW(while (!world.engine->idle()) world.step(), std::bad_alloc);
+  world.tokenizer.short_of_memory = false;
+  world.engine->fail_all(error_of(std::bad_alloc()));
+  EXPECT_TRUE(world.engine->idle());
+  for (const auto& record : {first, second}) {
+    ASSERT_EQ(record->failures.size(), 1U);
+    EXPECT_EQ(record->failures[0].code, Error::Code::exhausted);
+    EXPECT_TRUE(record->sink_destroyed);
+  }
+  EXPECT_EQ(world.engine->store().used(), 0);
+  EXPECT_EQ(world.counters.read().failed, 2U);
+  EXPECT_EQ(world.counters.read().running, 0);
+  auto next = world.submit(world.request("a prompt of some pages"));
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(next->only().text, solo_answer(world.request("a prompt of some pages"), 0, 0, 64).text);
+  EXPECT_THAT(world.plan->problems, ::testing::IsEmpty());
 }
 
 TEST(Engine, AFailureInTheSamplerEndsOnlyItsRequest) {

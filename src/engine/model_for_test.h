@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
+#include <new>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,6 +33,7 @@ class ByteTokenizer final : public Tokenizer {
     for (const char byte : text) out.push_back(static_cast<unsigned char>(byte));
   }
   std::string_view bytes(std::int32_t token, bool show_special) const override {
+    if (short_of_memory) throw std::bad_alloc();
     if (token >= 0 && token < 256) return std::string_view(bytes_).substr(static_cast<std::size_t>(token), 1);
     if (show_special && token == kEnd) return "<end>";
     if (show_special && token == kControl) return "<control>";
@@ -46,6 +49,8 @@ class ByteTokenizer final : public Tokenizer {
   bool is_control(std::int32_t token) const override { return token >= kEnd; }
   std::int32_t begin_token() const override { return -1; }
   std::int32_t end_token() const override { return kEnd; }
+
+  std::atomic<bool> short_of_memory = false;
 
  private:
   std::string bytes_;
@@ -74,6 +79,10 @@ class PagedPlan final : public Plan {
 
   Result<> submit(const Batch& batch, std::span<Buffer* const>, std::span<Buffer* const>) override {
     if (failing_submits.contains(steps)) return ++steps, fail(Error::Code::io, "submit was told to fail");
+    if (throwing_submits.contains(steps)) {
+      ++steps;
+      throw std::bad_alloc();
+    }
     logits_.clear();
     written_.clear();
     std::size_t output = 0;
@@ -106,7 +115,7 @@ class PagedPlan final : public Plan {
   MemoryEstimate memory() const override { return {0, slots_.size() * sizeof(Slot), 0}; }
 
   std::vector<std::string> problems;
-  std::set<std::int64_t> failing_submits, failing_waits;  // by step
+  std::set<std::int64_t> failing_submits, failing_waits, throwing_submits;  // by step
   std::int64_t steps = 0, rows = 0, copied_pages = 0;
   std::int32_t largest_step = 0;
   std::function<void(std::int32_t)> on_wait;  // with the rows of the step

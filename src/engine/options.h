@@ -47,10 +47,11 @@ inline constexpr std::array kOptions{
                     .maximum = 16384},
     Option<Options>{.key = "page_tokens",
                     .member = &Options::page_tokens,
-                    .help = "tokens in a page of cached state",
+                    .help = "tokens in a page of cached state, a multiple of 16",
                     .unit = "tokens",
                     .minimum = 16,
-                    .maximum = 256},
+                    .maximum = 256,
+                    .multiple_of = 16},
     Option<Options>{.key = "kv_tokens",
                     .member = &Options::kv_tokens,
                     .help = "tokens of cached state in all, shared by running requests and prefix cache; 0: "

@@ -10,6 +10,10 @@
 
 namespace pensieve::engine {
 
+// Hands over the one event of a request that ends before it began, or all at once; never throws. Short of
+// memory, the text is shorter than `error`'s.
+void tell_failure(ReplySink* sink, const Error& error) noexcept;
+
 class Outbox {
  public:
   void post(Generation& generation, std::int32_t choice, decltype(ReplyEvent::what) what);
@@ -18,8 +22,8 @@ class Outbox {
   bool empty() const { return events_.empty() && retired_.empty(); }
 
   // Calls the sinks. A sink that throws gets nothing more; answers the ids of those, for the engine to
-  // cancel.
-  std::vector<GenerationId> deliver();
+  // cancel. Never throws: each event is handed over once.
+  std::vector<GenerationId> deliver() noexcept;
 
  private:
   struct Letter {

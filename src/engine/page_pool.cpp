@@ -2,13 +2,20 @@
 // Not for eviction: page_store decides what is given up when the stack is empty.
 #include "engine/page_pool.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace pensieve::engine {
 
 PagePool::PagePool(std::int32_t count) : owners_(static_cast<std::size_t>(count), 0) {
   free_.reserve(owners_.size());
-  for (std::int32_t page = count; page-- > 0;)
+  reset();
+}
+
+void PagePool::reset() {
+  std::fill(owners_.begin(), owners_.end(), 0);
+  free_.clear();
+  for (std::int32_t page = size(); page-- > 0;)
     free_.push_back(page);  // low numbers first: memory grows with use
 }
 

@@ -12,6 +12,7 @@ class PagePool {
  public:
   explicit PagePool(std::int32_t count);
 
+  void reset();                             // every page free, as at the start; cannot fail
   std::int32_t allocate();                  // with one owner; -1 when none is free
   void retain(std::int32_t page);           // one owner more; the page must be in use
   std::int32_t release(std::int32_t page);  // one owner less; answers how many are left, 0: free again

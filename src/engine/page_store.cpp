@@ -11,6 +11,11 @@ std::int32_t PageStore::pages_for(std::int64_t tokens) const {
   return static_cast<std::int32_t>((tokens + page_tokens_ - 1) / page_tokens_);
 }
 
+void PageStore::reset() {
+  pool_.reset();
+  cache_.reset();
+}
+
 std::int32_t PageStore::allocate() {
   if (pool_.free_count() == 0) {
     const std::int32_t evicted = cache_.evict();

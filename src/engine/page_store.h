@@ -26,6 +26,7 @@ class PageStore {
   std::int32_t used() const { return pool_.size() - pool_.free_count(); }  // by sequences and cache
   std::int32_t total() const { return pool_.size(); }
 
+  void reset();             // nobody holds a page and nothing is cached; cannot fail
   std::int32_t allocate();  // evicts the page idle longest when none is free; -1 when all are in use
   void retain(std::int32_t page);
   void release(std::int32_t page);

@@ -18,6 +18,13 @@ PrefixCache::PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std:
       tokens_(static_cast<std::size_t>(page_count) * static_cast<std::size_t>(page_tokens)),
       buckets_(std::bit_ceil(static_cast<std::size_t>(std::max(page_count, 1))), kNone) {}
 
+void PrefixCache::reset() {
+  std::fill(entries_.begin(), entries_.end(), Entry{});
+  std::fill(buckets_.begin(), buckets_.end(), kNone);
+  oldest_ = newest_ = kNone;
+  idle_count_ = size_ = 0;
+}
+
 std::uint64_t PrefixCache::hash(std::uint64_t space, std::int32_t parent,
                                 std::span<const std::int32_t> tokens) const {
   std::uint64_t value = mix_bits(hash_seed_ ^ mix_bits(space) ^ static_cast<std::uint32_t>(parent));

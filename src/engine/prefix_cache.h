@@ -23,6 +23,8 @@ class PrefixCache {
   PrefixCache(std::int32_t page_count, std::int32_t page_tokens, std::uint64_t hash_seed,
               std::uint64_t hash_mask = ~std::uint64_t{0});
 
+  void reset();  // empty, as at the start; cannot fail
+
   // The page that holds `tokens` (exactly page_tokens of them) after `parent`. `space` separates tenants:
   // pages of one are never found from another.
   std::int32_t find(std::uint64_t space, std::int32_t parent, std::span<const std::int32_t> tokens) const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <new>
 
 #include "engine/engine.h"
 #include "engine/random.h"
@@ -21,6 +22,12 @@ SamplingParams without_end(SamplingParams sampling, const std::vector<std::int32
 }
 
 }  // namespace
+
+Error error_of(const std::exception& problem) {
+  if (dynamic_cast<const std::bad_alloc*>(&problem) != nullptr)
+    return Error{Error::Code::exhausted, "out of memory", {}, {}, {}};
+  return Error{Error::Code::internal, fmt::format("the engine failed: {}", problem.what()), {}, {}, {}};
+}
 
 Result<> Engine::check(const Request& request) const {
   const auto prompt = static_cast<std::int64_t>(request.prompt.size());
@@ -61,7 +68,19 @@ Result<> Engine::check(const Request& request) const {
 }
 
 void Engine::submit(Request request, double at) {
-  if (Result<> checked = check(request); !checked) return refuse(std::move(request), checked.error());
+  std::unique_ptr<ReplySink> sink = std::move(request.sink);  // whatever happens, it can be told
+  try {
+    if (Result<> checked = check(request); !checked) return refuse(sink.get(), checked.error());
+    const GenerationId id = request.id;
+    enqueue(std::move(request), at);
+    generations_.at(id)->request.sink = std::move(sink);
+  } catch (const std::exception& problem) {
+    refuse(sink.get(), error_of(problem));
+  }
+}
+
+// All or nothing: what can fail comes first.
+void Engine::enqueue(Request request, double at) {
   auto generation = std::make_unique<Generation>();
   generation->request = std::move(request);
   Request& own = generation->request;
@@ -79,17 +98,34 @@ void Engine::submit(Request request, double at) {
   Sequence& first = *generation->choices.front();
   first.tokens = own.prompt;
   first.phase = Sequence::Phase::waiting;
-  waiting_.insert(&first);
+  generations_.reserve(generations_.size() + 1);
+  const auto place = waiting_.insert(&first).first;
+  try {
+    generations_.emplace(own.id, std::move(generation));
+  } catch (...) {
+    waiting_.erase(place);
+    throw;
+  }
   ++queued_;
-  generations_.emplace(own.id, std::move(generation));
 }
 
-void Engine::refuse(Request request, Error error) {
-  auto generation = std::make_unique<Generation>();
-  generation->request = std::move(request);
+void Engine::refuse(ReplySink* sink, const Error& error) noexcept {
   add(counters_.failed, 1);
-  outbox_.post(*generation, 0, Failed{std::move(error)});
-  outbox_.retire(std::move(generation));
+  tell_failure(sink, error);
+}
+
+void Engine::fail_all(const Error& error) noexcept {
+  outbox_.deliver();
+  for (const auto& entry : generations_) refuse(entry.second->request.sink.get(), error);
+  shares_.clear();
+  copies_.clear();
+  candidates_.clear();
+  running_.clear();
+  waiting_.clear();
+  generations_.clear();
+  queued_ = 0;
+  store_.reset();
+  update_gauges();
 }
 
 void Engine::cancel(GenerationId id) {

@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -38,8 +40,18 @@ class ThreadRunner final : public Runner {
     thread_.join();
   }
 
-  void submit(Request request) override { post(Submission{std::move(request), milliseconds_now()}); }
-  void cancel(GenerationId id) override { post(id); }
+  void submit(Request request) override {
+    Message message = Submission{std::move(request), milliseconds_now()};
+    try {
+      post(message);
+    } catch (const std::bad_alloc& problem) {
+      tell_failure(std::get<Submission>(message).request.sink.get(), error_of(problem));
+    }
+  }
+  void cancel(GenerationId id) override {
+    Message message = id;
+    post(message);
+  }
   InferenceStats stats() const override { return counters_.read(); }
   std::int64_t context() const override { return context_; }
 
@@ -50,7 +62,7 @@ class ThreadRunner final : public Runner {
   };
   using Message = std::variant<Submission, GenerationId>;
 
-  void post(Message message) {
+  void post(Message& message) {
     {
       const std::lock_guard lock(mutex_);
       mailbox_.push_back(std::move(message));
@@ -67,11 +79,21 @@ class ThreadRunner final : public Runner {
         messages.swap(mailbox_);
         stop = stopping_;
       }
-      for (Message& message : messages) take(message);
-      if (stop) engine_.cancel_all();
-      if (!engine_.idle()) engine_.step();
+      for (Message& message : messages) guarded([&] { take(message); });
+      if (stop) guarded([this] { engine_.cancel_all(); });
+      if (!engine_.idle()) guarded([this] { engine_.step(); });
     }
-    while (!engine_.idle()) engine_.step();
+    while (!engine_.idle()) guarded([this] { engine_.step(); });
+  }
+
+  // A want of memory (or a defect) ends the requests in hand, not the process.
+  template <class Work>
+  void guarded(Work&& work) {
+    try {
+      work();
+    } catch (const std::exception& problem) {
+      engine_.fail_all(error_of(problem));
+    }
   }
 
   void take(Message& message) {

@@ -121,6 +121,19 @@ TEST_F(RunnerTest, StopsWithEveryRequestTold) {
   }
 }
 
+TEST_F(RunnerTest, AnExceptionEndsTheRequestsInHandAndNothingElse) {
+  tokenizer_.short_of_memory = true;
+  auto failed = submit(request(1, "hello"));
+  failed->over.get_future().wait();
+  ASSERT_EQ(failed->record.failures.size(), 1U);
+  EXPECT_EQ(failed->record.failures[0].code, Error::Code::exhausted);
+  tokenizer_.short_of_memory = false;
+  auto next = submit(request(2, "hello"));
+  next->over.get_future().wait();
+  EXPECT_EQ(next->record.only().text, solo_answer(request(2, "hello"), 0, 2, 64).text);
+  EXPECT_EQ(runner_->stats().failed, 1U);
+}
+
 TEST_F(RunnerTest, StatsAreThereFromTheStart) {
   EXPECT_EQ(runner_->stats().pages_total, 40);
   EXPECT_EQ(runner_->stats().running, 0);
