@@ -23,6 +23,7 @@ struct Option {
   std::string_view unit = "";
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
+  std::int64_t multiple_of = 1;                    // of an integer: only multiples are taken
   std::span<const std::string_view> allowed = {};  // of a string; empty: any
   bool live = false;                               // takes effect on reload without a restart
   bool secret = false;                             // never shown

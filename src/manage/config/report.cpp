@@ -24,6 +24,7 @@ Json describe(const Setting& setting) {
   if (!setting.allowed.empty()) entry["enum"] = setting.allowed;
   if (std::isfinite(setting.minimum)) entry["minimum"] = static_cast<std::int64_t>(setting.minimum);
   if (std::isfinite(setting.maximum)) entry["maximum"] = static_cast<std::int64_t>(setting.maximum);
+  if (setting.multiple_of > 1) entry["multipleOf"] = setting.multiple_of;
   entry["default"] = std::visit([](const auto& held) { return Json(held); }, setting.initial);
   if (!setting.unit.empty()) entry["x-unit"] = setting.unit;
   entry["x-flag"] = "--" + setting.flag;

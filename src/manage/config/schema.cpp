@@ -24,7 +24,9 @@ std::string bounds(const Setting& setting) {
 
 std::string expected(const Setting& setting) {
   if (!setting.allowed.empty()) return fmt::format("one of {}", fmt::join(setting.allowed, ", "));
-  return setting.kind() + bounds(setting);
+  const std::string step =
+      setting.multiple_of > 1 ? fmt::format(", a multiple of {}", setting.multiple_of) : "";
+  return setting.kind() + bounds(setting) + step;
 }
 
 tl::unexpected<Error> bad_value(const Setting& setting, const std::string& given, const std::string& origin) {
@@ -44,7 +46,7 @@ bool allows(const Setting& setting, const SettingValue& value) {
     return number >= setting.minimum && number <= setting.maximum;
   };
   if (const auto* integer = std::get_if<std::int64_t>(&value))
-    return in_bounds(static_cast<double>(*integer));
+    return in_bounds(static_cast<double>(*integer)) && *integer % setting.multiple_of == 0;
   if (const auto* real = std::get_if<double>(&value)) return std::isfinite(*real) && in_bounds(*real);
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr || setting.allowed.empty()) return true;

@@ -27,6 +27,7 @@ struct Setting {
   std::string flag;         // without dashes: "models-dir"
   std::string environment;  // PENSIEVE_SECTION_KEY
   double minimum = 0, maximum = 0;
+  std::int64_t multiple_of = 1;
   std::vector<std::string> allowed;
   bool live = false, secret = false;
   std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*> target;
@@ -53,6 +54,7 @@ class Schema {
       setting.unit = std::string(option.unit);
       setting.minimum = option.minimum;
       setting.maximum = option.maximum;
+      setting.multiple_of = option.multiple_of;
       setting.allowed.assign(option.allowed.begin(), option.allowed.end());
       setting.live = option.live;
       setting.secret = option.secret;
