@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <exception>
+#include <new>
 #include <utility>
+
+#include "manage/guarded.h"
+#include "manage/logged_sink.h"
 
 namespace pensieve::manage {
 namespace {
@@ -13,17 +16,7 @@ Error unloading() {
   return Error{Error::Code::unavailable, "the model is being unloaded; ask again", "", "model_unloading", {}};
 }
 
-// Runs foreign-facing text work; a library's exception becomes an error here.
-template <class Work>
-auto guarded(Work&& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(Error::Code::exhausted, "not enough memory for this text; shorten it");
-  } catch (const std::exception& problem) {
-    return fail(Error::Code::internal, fmt::format("text processing failed: {}", problem.what()));
-  }
-}
+constexpr const char* kReading = "reading the text of the request";
 
 }  // namespace
 
@@ -74,15 +67,40 @@ Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const Generation
   return tokens;
 }
 
+// The engine bounds its own queue; this bounds the one before it, where conversations wait whole.
+Result<> LocalInference::room_for_text() const {
+  const std::size_t waiting = text_->backlog();
+  if (waiting < most_texts_) return {};
+  auto refusal =
+      fail(Error::Code::exhausted,
+           fmt::format("{} requests wait to be read already, which is the limit; try again later", waiting),
+           {}, "queue_full");
+  refusal.value().numbers = {{"waiting", static_cast<std::int64_t>(waiting)},
+                             {"limit", static_cast<std::int64_t>(most_texts_)}};
+  return refusal;
+}
+
 GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) {
   const GenerationId id = next_id_.fetch_add(1);
+  sink = logged_sink(std::move(sink), log_, model_.info.name, request.request_id);
+  if (const Result<> room = room_for_text(); !room) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    sink->on_event({0, Failed{room.error()}});
+    return id;
+  }
+  // Shared because std::function must be copyable; the task is its only owner.
+  auto submission = std::make_shared<Submission>(Submission{id, std::move(request), std::move(sink)});
   {
     const std::lock_guard lock(mutex_);
     waiting_.emplace(id, false);
   }
-  // Shared because std::function must be copyable; the task is its only owner.
-  auto submission = std::make_shared<Submission>(Submission{id, std::move(request), std::move(sink)});
-  text_->post([this, submission = std::move(submission)](bool abandoned) { admit(*submission, abandoned); });
+  try {
+    text_->post([this, submission](bool abandoned) { admit(*submission, abandoned); });
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    waiting_.erase(id);
+    throw;
+  }
   return id;
 }
 
@@ -94,7 +112,7 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
     cancelled = waiting_.at(submission.id);
   }
   Result<std::vector<std::int32_t>> tokens = tl::unexpected(unloading());
-  if (!abandoned && !cancelled) tokens = guarded([&] { return prompt_tokens(request); });
+  if (!abandoned && !cancelled) tokens = guarded(kReading, [&] { return prompt_tokens(request); });
   if (tokens && request.constraint) {
     tokens =
         fail(Error::Code::unsupported, "constrained answers are not possible yet; leave the constraint out");
@@ -139,56 +157,53 @@ void LocalInference::cancel(GenerationId id) {
   }
 }
 
-void LocalInference::render(ChatRequest request, Done<std::string> done) {
-  text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
+template <class Value, class Work>
+void LocalInference::answer(Done<Value> done, Work work) {
+  if (const Result<> room = room_for_text(); !room) return done(tl::unexpected(room.error()));
+  text_->post([done = std::move(done), work = std::move(work)](bool abandoned) {
     if (abandoned) return done(tl::unexpected(unloading()));
-    done(guarded([&]() -> Result<std::string> {
-      const Result<Prompt> prompt = render_chat(request);
-      if (!prompt) return tl::unexpected(prompt.error());
-      return prompt->text();
-    }));
+    done(guarded(kReading, work));
+  });
+}
+
+void LocalInference::render(ChatRequest request, Done<std::string> done) {
+  answer(std::move(done), [this, request = std::move(request)]() -> Result<std::string> {
+    const Result<Prompt> prompt = render_chat(request);
+    if (!prompt) return tl::unexpected(prompt.error());
+    return prompt->text();
   });
 }
 
 void LocalInference::tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) {
-  text_->post([this, text = std::move(text), options, done = std::move(done)](bool abandoned) {
-    if (abandoned) return done(tl::unexpected(unloading()));
-    done(guarded([&]() -> Result<TokenizedText> {
-      TokenizedText result;
-      model_.tokenizer->encode(text, options, result.tokens);
-      result.pieces.reserve(result.tokens.size());
-      for (const std::int32_t token : result.tokens)
-        result.pieces.emplace_back(model_.tokenizer->bytes(token, true));
-      return result;
-    }));
+  answer(std::move(done), [this, text = std::move(text), options]() -> Result<TokenizedText> {
+    TokenizedText result;
+    model_.tokenizer->encode(text, options, result.tokens);
+    result.pieces.reserve(result.tokens.size());
+    for (const std::int32_t token : result.tokens)
+      result.pieces.emplace_back(model_.tokenizer->bytes(token, true));
+    return result;
   });
 }
 
 void LocalInference::detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) {
-  text_->post([this, tokens = std::move(tokens), done = std::move(done)](bool abandoned) {
-    if (abandoned) return done(tl::unexpected(unloading()));
-    done(guarded([&]() -> Result<std::string> {
-      const std::int32_t vocabulary = model_.tokenizer->vocabulary();
-      for (const std::int32_t token : tokens) {
-        if (token >= 0 && token < vocabulary) continue;
-        return fail(Error::Code::invalid,
-                    fmt::format("'tokens' has id {}, but ids of model '{}' go from 0 to {}", token,
-                                model_.info.name, vocabulary - 1),
-                    "tokens");
-      }
-      return model_.tokenizer->decode(tokens, true);
-    }));
+  answer(std::move(done), [this, tokens = std::move(tokens)]() -> Result<std::string> {
+    const std::int32_t vocabulary = model_.tokenizer->vocabulary();
+    for (const std::int32_t token : tokens) {
+      if (token >= 0 && token < vocabulary) continue;
+      return fail(Error::Code::invalid,
+                  fmt::format("'tokens' has id {}, but ids of model '{}' go from 0 to {}", token,
+                              model_.info.name, vocabulary - 1),
+                  "tokens");
+    }
+    return model_.tokenizer->decode(tokens, true);
   });
 }
 
 void LocalInference::count(ChatRequest request, Done<std::int64_t> done) {
-  text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
-    if (abandoned) return done(tl::unexpected(unloading()));
-    done(guarded([&]() -> Result<std::int64_t> {
-      const Result<Prompt> prompt = render_chat(request);
-      if (!prompt) return tl::unexpected(prompt.error());
-      return static_cast<std::int64_t>(encode_prompt(*model_.tokenizer, *controls_, *prompt).size());
-    }));
+  answer(std::move(done), [this, request = std::move(request)]() -> Result<std::int64_t> {
+    const Result<Prompt> prompt = render_chat(request);
+    if (!prompt) return tl::unexpected(prompt.error());
+    return static_cast<std::int64_t>(encode_prompt(*model_.tokenizer, *controls_, *prompt).size());
   });
 }
 

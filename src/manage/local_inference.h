@@ -39,7 +39,8 @@ class LocalInference final : public Inference {
  public:
   // Opens the device, loads, plans memory, compiles and starts the engine. Takes seconds for a large model.
   // An empty `name` means the file's own. What does not fit into the budget is refused with reason
-  // "out_of_memory" before anything is allocated.
+  // "out_of_memory" before anything is allocated. `log` must outlive the model; it gets a line for each
+  // generation.
   static Result<std::unique_ptr<LocalInference>> load(const std::string& path, const std::string& name,
                                                       const hal::Options& hardware,
                                                       const engine::Options& options, util::Log& log,
@@ -49,6 +50,8 @@ class LocalInference final : public Inference {
   ~LocalInference() override;
 
   const ModelInfo& info() const override { return model_.info; }
+  // When too many wait for their text to be read already, the refusal (queue_full) comes before this returns,
+  // on the caller's thread; so it does from the calls below.
   GenerationId submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) override;
   void cancel(GenerationId id) override;
   void render(ChatRequest request, Done<std::string> done) override;
@@ -63,14 +66,19 @@ class LocalInference final : public Inference {
  private:
   struct Submission;
 
-  LocalInference() = default;
-  Result<> start(const hal::Options& hardware, const engine::Options& options, const LoadBudget& budget,
-                 util::Log& log);
+  explicit LocalInference(util::Log& log) : log_(log) {}
+  Result<> start(const hal::Options& hardware, const engine::Options& options, const LoadBudget& budget);
+  Result<> room_for_text() const;
+  // Answers `done` with what `work` gives on the text thread.
+  template <class Value, class Work>
+  void answer(Done<Value> done, Work work);
   void admit(Submission& submission, bool abandoned);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request) const;
   Result<Prompt> render_chat(const ChatRequest& request) const;
 
   // In the order of construction: each uses those above it.
+  util::Log& log_;
+  std::size_t most_texts_ = 0;  // tasks that may wait for the text thread
   std::unique_ptr<Backend> backend_;
   model::LoadedModel model_;
   std::unique_ptr<ControlTokens> controls_;

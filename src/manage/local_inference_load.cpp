@@ -8,9 +8,12 @@
 #include "hal/backends.h"
 #include "hal/detect/memory.h"
 #include "manage/local_inference.h"
+#include "util/bytes.h"
 
 namespace pensieve::manage {
 namespace {
+
+using util::mebibytes;
 
 constexpr std::size_t kReserve = std::size_t{256}
                                  << 20;  // left to the rest of the machine, at most an eighth of what is free
@@ -22,10 +25,6 @@ std::size_t usable_memory(const DeviceInfo& device) {
     free = free == 0 ? facts.available : std::min(free, facts.available);
   }
   return free - std::min(kReserve, free / 8);
-}
-
-double mebibytes(std::size_t bytes) {
-  return static_cast<double>(bytes) / (1 << 20);
 }
 
 Error does_not_fit(const ModelInfo& info, const MemoryEstimate& needed, std::size_t available) {
@@ -79,7 +78,7 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
                                                              const engine::Options& options, util::Log& log,
                                                              const LoadBudget& budget) {
   const auto begin = std::chrono::steady_clock::now();
-  std::unique_ptr<LocalInference> inference(new LocalInference());
+  std::unique_ptr<LocalInference> inference(new LocalInference(log));
   Result<std::unique_ptr<Backend>> backend =
       hal::open_backend(hardware.backend, {static_cast<std::int32_t>(hardware.threads), hardware.isa});
   if (!backend) return tl::unexpected(std::move(backend.error()));
@@ -88,7 +87,12 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   inference->model_ = std::move(*loaded);
   if (!name.empty()) inference->model_.info.name = name;
-  if (Result<> started = inference->start(hardware, options, budget, log); !started)
+  for (const std::string& warning : model::warnings_of(*inference->model_.file)) {
+    log.write(
+        util::LogLevel::warn, "model_warning",
+        {{"model", std::string_view(inference->model_.info.name)}, {"message", std::string_view(warning)}});
+  }
+  if (Result<> started = inference->start(hardware, options, budget); !started)
     return tl::unexpected(std::move(started.error()));
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
@@ -109,28 +113,30 @@ std::size_t LocalInference::available(const hal::Options& hardware) {
 }
 
 Result<> LocalInference::start(const hal::Options& hardware, const engine::Options& options,
-                               const LoadBudget& budget, util::Log& log) {
+                               const LoadBudget& budget) {
   std::size_t available = usable_memory(backend_->info());
   if (budget.available > 0) available = std::min(available, budget.available);
   const Result<MemoryPlan> memory = plan_memory(*backend_, model_, options, available);
   if (!memory) return tl::unexpected(memory.error());
   if (Result<> usable = check_context(model_.info, *memory, options, budget); !usable) return usable;
   memory_ = memory->estimate;
-  log.write(util::LogLevel::debug, "memory_planned",
-            {{"model", std::string_view(model_.info.name)},
-             {"backend", std::string_view(hardware.backend)},
-             {"weights_bytes", static_cast<std::int64_t>(memory_.weights)},
-             {"state_bytes", static_cast<std::int64_t>(memory_.state)},
-             {"scratch_bytes", static_cast<std::int64_t>(memory_.scratch)},
-             {"available_bytes", static_cast<std::int64_t>(memory->available)}});
+  log_.write(util::LogLevel::debug, "memory_planned",
+             {{"model", std::string_view(model_.info.name)},
+              {"backend", std::string_view(hardware.backend)},
+              {"weights_bytes", static_cast<std::int64_t>(memory_.weights)},
+              {"state_bytes", static_cast<std::int64_t>(memory_.state)},
+              {"scratch_bytes", static_cast<std::int64_t>(memory_.scratch)},
+              {"available_bytes", static_cast<std::int64_t>(memory->available)}});
   Result<std::unique_ptr<Plan>> plan =
       backend_->compile(Segment::whole(model_.graph), model_.weights, memory->capacity.plan);
   if (!plan) return tl::unexpected(std::move(plan.error()));
   model_.info.effective_context = memory->capacity.context;
+  model_.info.parallel = options.parallel;
   controls_ = std::make_unique<ControlTokens>(*model_.tokenizer);
   runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
                                   memory->capacity, options);
-  text_ = std::make_unique<TaskThread>();
+  most_texts_ = static_cast<std::size_t>(options.queue + options.parallel);
+  text_ = std::make_unique<TaskThread>(&log_);
   return {};
 }
 

@@ -81,7 +81,8 @@ class LocalInferenceTest : public testing::Test {
               ("pensieve-local-" + std::to_string(::getpid()) + ".gguf")) {}
   ~LocalInferenceTest() override { std::filesystem::remove(path_); }
 
-  std::unique_ptr<LocalInference> load(bool with_template = true, const std::string& backend = "null") {
+  std::unique_ptr<LocalInference> load(bool with_template = true, const std::string& backend = "null",
+                                       const engine::Options& options = {}) {
     model::testing::TinyLlama tiny;
     if (with_template)
       tiny.extra = [](model::testing::GgufWriter& file) { file.text("tokenizer.chat_template", kTemplate); };
@@ -90,7 +91,7 @@ class LocalInferenceTest : public testing::Test {
     hardware.backend = backend;
     hardware.threads = 1;
     Result<std::unique_ptr<LocalInference>> model =
-        LocalInference::load(path_.string(), "tiny", hardware, {}, log_);
+        LocalInference::load(path_.string(), "tiny", hardware, options, log_);
     EXPECT_TRUE(model) << (model ? "" : model.error().what);
     return model ? std::move(*model) : nullptr;
   }
@@ -128,6 +129,7 @@ TEST_F(LocalInferenceTest, AnswersTextTokensAndConversations) {
   }
   EXPECT_EQ(model->info().name, "tiny");
   EXPECT_EQ(model->info().effective_context, 128);
+  EXPECT_EQ(model->info().parallel, 16);
   EXPECT_EQ(model->stats().finished, 3U);
 }
 
@@ -163,6 +165,32 @@ TEST_F(LocalInferenceTest, CancelReachesWhatHasNotBeenTokenized) {
   for (const Finished& end : finished) EXPECT_EQ(end.reason, FinishReason::cancelled);
   EXPECT_EQ(model->stats().cancelled, 1U);
   model->cancel(12345);  // unknown: ignored
+}
+
+TEST_F(LocalInferenceTest, TooManyWaitingToBeReadAreRefused) {
+  engine::Options options;
+  options.parallel = 1;
+  options.queue = 2;
+  const auto model = load(true, "null", options);
+  std::promise<void> gate, running;
+  model->render(say("x"), [&, opened = gate.get_future().share()](const Result<std::string>&) {
+    running.set_value();
+    opened.wait();
+  });
+  running.get_future().wait();
+  std::vector<std::unique_ptr<Events>> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(std::make_unique<Events>());
+    model->submit(asking(std::string("hello")), waiting.back()->sink());
+  }
+  const Error refused = failure(*model, asking(std::string("one more")));
+  EXPECT_EQ(refused.code, Error::Code::exhausted);
+  EXPECT_EQ(refused.reason, "queue_full");
+  std::promise<bool> counted;
+  model->count(say("x"), [&](const Result<std::int64_t>& count) { counted.set_value(count.has_value()); });
+  EXPECT_FALSE(counted.get_future().get());
+  gate.set_value();
+  for (const auto& events : waiting) EXPECT_EQ(events->wait().empty(), false);
 }
 
 TEST_F(LocalInferenceTest, WhoWaitsAtTheEndIsAnswered) {

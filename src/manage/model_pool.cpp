@@ -8,6 +8,8 @@
 #include <ctime>
 #include <utility>
 
+#include "manage/guarded.h"
+
 namespace pensieve::manage {
 
 using util::LogLevel;
@@ -27,8 +29,8 @@ OnDemandPool::OnDemandPool(PoolSource source, std::vector<ModelInfo> served, uti
       graveyard_(std::make_shared<Graveyard>()),
       options_(std::move(options)),
       register_(std::move(served)),
-      loader_(std::make_unique<TaskThread>()),
-      finder_(std::make_unique<TaskThread>()),
+      loader_(std::make_unique<TaskThread>(&log_)),
+      finder_(std::make_unique<TaskThread>(&log_)),
       keeper_([this] { keep(); }) {}
 
 void OnDemandPool::start() {
@@ -104,7 +106,8 @@ void OnDemandPool::begin_load(ModelEntry& entry) {
 
 void OnDemandPool::look_for(const std::string& name, const Acquired& acquired, bool abandoned) {
   Result<model::CatalogEntry> found = tl::unexpected(stopping());
-  if (!abandoned) found = source_.find(name);
+  if (!abandoned)
+    found = guarded(fmt::format("looking for model '{}'", name), [&] { return source_.find(name); });
   const bool missing = !found && found.error().code == Error::Code::not_found;
   if (!found && !missing) return acquired(tl::unexpected(std::move(found.error())));
   Lock lock(mutex_);
@@ -187,11 +190,13 @@ Result<> OnDemandPool::keep_alive(std::string_view name, std::optional<std::chro
 
 void OnDemandPool::refresh(bool abandoned) {
   if (abandoned) return;
-  const model::CatalogListing listing = source_.scan();
+  const auto listing = guarded("reading the model directories",
+                               [this]() -> Result<model::CatalogListing> { return source_.scan(); });
   const std::lock_guard lock(mutex_);
-  register_.replace(listing.entries);
   refreshing_ = false;
   refreshed_ = Clock::now();
+  if (listing) return register_.replace(listing->entries);
+  log_.write(LogLevel::error, "scan_failed", {{"problem", std::string_view(listing.error().what)}});
 }
 
 void OnDemandPool::refresh_when_old() const {

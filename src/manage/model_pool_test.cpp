@@ -153,6 +153,22 @@ TEST_F(PoolTest, LoadsOnceHoweverManyAsk) {
   EXPECT_EQ(models->find("alias-of-alpha")->info.effective_context, 99);
 }
 
+TEST_F(PoolTest, ACatalogThatThrowsFailsTheQuestionAndIsAskedAgain) {
+  PoolSource throwing = source();
+  std::atomic<int> scans = 0;
+  throwing.scan = [&]() -> model::CatalogListing {
+    ++scans;
+    throw std::bad_alloc();
+  };
+  throwing.find = [](std::string_view) -> Result<model::CatalogEntry> { throw std::bad_alloc(); };
+  OnDemandPool models(std::move(throwing), {}, log);
+  models.start();
+  const Answer answer = ask(models, "alpha").get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Error::Code::exhausted);
+  EXPECT_GE(scans, 1);  // asked for at start, on the same thread and before
+}
+
 TEST_F(PoolTest, ServedModelsLoadByThemselvesAndReadinessFollows) {
   const auto models = pool({"mine"});
   EXPECT_FALSE(models->ready());

@@ -82,11 +82,11 @@ void ModelRegister::merge(const model::CatalogEntry& found) {
     ModelEntry& entry = known->second;
     entry.aliases = found.aliases;
     if (found.name != known->first) entry.aliases.push_back(found.name);
-    if (entry.state != ModelState::unloaded) return;
+    if (entry.state != ModelState::unloaded && entry.state != ModelState::failed) return;
     const std::string name = entry.info.name;
     entry.info = found.info;
     entry.info.name = name;
-    entry.problem = found.problem;
+    if (entry.state == ModelState::unloaded || !found.problem.empty()) entry.problem = found.problem;
     return;
   }
   if (entries_.contains(found.name)) return;  // a model named at start keeps its name

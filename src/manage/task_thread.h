@@ -3,10 +3,13 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
+
+#include "util/log.h"
 
 namespace pensieve::manage {
 
@@ -15,16 +18,20 @@ class TaskThread {
  public:
   using Task = std::function<void(bool abandoned)>;
 
-  TaskThread();
+  // A task that throws is over; the thread goes on, and `log` (which must outlive it) gets a line.
+  explicit TaskThread(util::Log* log = nullptr);
   TaskThread(const TaskThread&) = delete;
   TaskThread& operator=(const TaskThread&) = delete;
   ~TaskThread();
   void post(Task task);
+  std::size_t backlog() const;  // tasks that wait, not the one that runs
 
  private:
   void loop();
+  void run(const Task& task, bool abandoned) noexcept;
 
-  std::mutex mutex_;
+  util::Log* log_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;  // guarded by mutex_
   bool stop_ = false;       // guarded by mutex_

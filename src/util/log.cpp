@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <new>
 
 #include "util/json.h"
 
@@ -75,10 +76,13 @@ Log::Log(LogLevel level, LogFormat format, int descriptor)
 void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (!enabled(level) || level >= LogLevel::off) return;
   const std::string_view name = kNames[static_cast<std::size_t>(level)];
-  const std::string line =
-      format_ == LogFormat::json ? json_line(name, event, fields) : text_line(name, event, fields);
   // A log that cannot be written must not stop the work; there is nowhere left to report it.
-  [[maybe_unused]] const auto written = ::write(descriptor_, line.data(), line.size());
+  try {
+    const std::string line =
+        format_ == LogFormat::json ? json_line(name, event, fields) : text_line(name, event, fields);
+    [[maybe_unused]] const auto written = ::write(descriptor_, line.data(), line.size());
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace pensieve::util
