@@ -2,6 +2,7 @@
 #include "server/generation.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "server/reply_queue.h"
@@ -13,15 +14,14 @@ namespace {
 class Run {
  public:
   Run(std::size_t generations, std::int64_t choices, GenerationReceiver& receiver)
-      : heard_(generations, false),
-        open_(static_cast<std::int64_t>(generations) * choices),
-        receiver_(receiver) {}
+      : heard_(generations), open_(static_cast<std::int64_t>(generations) * choices), receiver_(receiver) {}
 
   bool finished() const { return open_ == 0; }
 
   // Events are held back until every generation was heard of or text has come: a refusal of any can then
   // still be an error status instead of a broken stream.
   Result<> take(std::vector<GenerationEvent>& batch) {
+    for (const GenerationEvent& entry : batch) note(entry);
     for (GenerationEvent& entry : batch) {
       if (auto* failed = std::get_if<Failed>(&entry.event.what))
         return tl::unexpected(std::move(failed->error));
@@ -32,25 +32,63 @@ class Run {
                     "the model was stopped before the answer was complete; try again", {},
                     "generation_stopped");
       }
-      heard_[entry.generation] = true;
+      heard_[entry.generation].anything = true;
       const bool text = std::holds_alternative<TextDelta>(entry.event.what);
       held_.push_back(std::move(entry));
-      if (text || std::find(heard_.begin(), heard_.end(), false) == heard_.end()) release();
+      if (text ||
+          std::all_of(heard_.begin(), heard_.end(), [](const Heard& heard) { return heard.anything; }))
+        release();
     }
     return {};
   }
 
+  // Work that was done for nothing is counted all the same: these events will not reach the receiver.
+  void give_up(const std::vector<GenerationEvent>& batch, Exchange& exchange) {
+    for (const GenerationEvent& entry : batch) note(entry);
+    count_lost(exchange);
+  }
+  void count_lost(Exchange& exchange) const {
+    for (const Heard& heard : heard_) {
+      std::int64_t answered = 0;
+      for (const auto& choice : heard.answered) answered += choice.second;
+      exchange.count_tokens(heard.received ? 0 : heard.prompt, answered);
+    }
+  }
+
  private:
+  // Of one generation. What the receiver got with a Finished is counted by it.
+  struct Heard {
+    bool anything = false, received = false;
+    std::int64_t prompt = 0;
+    std::map<std::int32_t, std::int64_t> answered;  // tokens by choice
+  };
+
+  void note(const GenerationEvent& entry) {
+    Heard& heard = heard_[entry.generation];
+    std::int64_t& answered = heard.answered[entry.event.choice];
+    if (const auto* started = std::get_if<Started>(&entry.event.what)) {
+      heard.prompt = started->prompt_tokens;
+    } else if (const auto* delta = std::get_if<TextDelta>(&entry.event.what)) {
+      answered += delta->tokens;
+    } else if (const auto* finished = std::get_if<Finished>(&entry.event.what)) {
+      answered = std::max(answered, finished->usage.completion_tokens);
+    }
+  }
+
   void release() {
     if (!std::exchange(begun_, true)) receiver_.begin();
     for (GenerationEvent& entry : held_) {
-      if (std::holds_alternative<Finished>(entry.event.what)) --open_;
+      if (std::holds_alternative<Finished>(entry.event.what)) {
+        --open_;
+        heard_[entry.generation].received = true;
+        heard_[entry.generation].answered.erase(entry.event.choice);
+      }
       receiver_.receive(entry.generation, entry.event);
     }
     held_.clear();
   }
 
-  std::vector<bool> heard_;
+  std::vector<Heard> heard_;
   std::vector<GenerationEvent> held_;
   std::int64_t open_;
   bool begun_ = false;
@@ -106,9 +144,11 @@ Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector
     }
     if (exchange.cancelled() != Cancelled::no) {
       outcome = tl::unexpected(cancel_error(exchange.cancelled()));
+      run.give_up(batch, exchange);
       break;
     }
     outcome = run.take(batch);
+    if (!outcome) run.count_lost(exchange);
     if (outcome && exchange.replied()) co_await exchange.flush();
   }
   exchange.on_cancel(nullptr);

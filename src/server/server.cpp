@@ -44,7 +44,7 @@ Server::~Server() {
   stop(std::chrono::seconds(0));
 }
 
-Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Services& services) {
+Result<> Server::check(const Options& options) {
   // What an unset shell variable gives: taken literally it would open the server to everybody.
   if (std::count(options.api_key.begin(), options.api_key.end(), "") != 0) {
     return fail(Error::Code::invalid, "api_key is empty; give a key, or leave the option out", "api_key");
@@ -52,6 +52,11 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Se
   if (options.host.empty()) {
     return fail(Error::Code::invalid, "host is empty; give an address such as 127.0.0.1", "host");
   }
+  return Listener::check_host(options, !options.api_key.empty());
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Services& services) {
+  if (Result<> usable = check(options); !usable) return tl::unexpected(usable.error());
   auto parts = std::make_unique<Parts>(options, services);
   auto listener = Listener::open(parts->options, parts->site, !parts->keys.open());
   if (!listener) return tl::unexpected(listener.error());

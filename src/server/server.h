@@ -16,6 +16,8 @@ namespace pensieve::server {
 // server's end.
 class Server {
  public:
+  // Whether `start` could use these options on this machine, but for the port's being free.
+  static Result<> check(const Options& options);
   // Listens and serves when this returns. Errors: an address that is not free or not ours, a public address
   // without key.
   static Result<std::unique_ptr<Server>> start(const Options& options, manage::Services& services);

@@ -156,12 +156,8 @@ class TcpListener final : public Listener {
   std::size_t next_ = 0;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Listener>> Listener::open(const Options& options, const Site& site,
-                                                 bool may_be_public) {
-  const std::string place = options.host + " port " + std::to_string(options.port);
-  auto listener = std::make_unique<TcpListener>(options, site);
+// The addresses of the host, all of which may be listened on.
+Result<std::vector<tcp::endpoint>> endpoints_of(const Options& options, bool may_be_public) {
   asio::io_context lookup;
   Problem problem;
   tcp::resolver resolver(lookup);
@@ -172,25 +168,58 @@ Result<std::unique_ptr<Listener>> Listener::open(const Options& options, const S
                 "server.host: '" + options.host + "' is no address of this machine: " + problem.message(),
                 "server.host");
   }
+  std::vector<tcp::endpoint> endpoints;
   for (const auto& entry : found) {
-    const tcp::endpoint endpoint = entry.endpoint();
-    if (!endpoint.address().is_loopback() && !may_be_public) {
-      return fail(Error::Code::invalid,
-                  "server.host: " + endpoint.address().to_string() +
-                      " can be reached from other machines, so an API key is needed: set --api-key, or "
-                      "listen on 127.0.0.1",
-                  "server.host");
-    }
+    endpoints.push_back(entry.endpoint());
+    if (endpoints.back().address().is_loopback() || may_be_public) continue;
+    return fail(Error::Code::invalid,
+                "server.host: " + endpoints.back().address().to_string() +
+                    " can be reached from other machines, so an API key is needed: set --api-key, or "
+                    "listen on 127.0.0.1",
+                "server.host");
+  }
+  return endpoints;
+}
+
+Error cannot_listen(const Options& options, const Problem& problem) {
+  if (problem == boost::system::errc::address_not_available) {
+    return Error{Error::Code::invalid,
+                 "server.host: '" + options.host +
+                     "' is no address of this machine; choose 127.0.0.1, or one that `ip address` lists",
+                 "server.host",
+                 {},
+                 {}};
+  }
+  return Error{Error::Code::io,
+               "cannot listen on " + options.host + " port " + std::to_string(options.port) + ": " +
+                   problem.message() + "; choose another port (0: a free one)",
+               "server.port",
+               {},
+               {}};
+}
+
+}  // namespace
+
+Result<> Listener::check_host(const Options& options, bool may_be_public) {
+  const auto endpoints = endpoints_of(options, may_be_public);
+  if (!endpoints) return tl::unexpected(endpoints.error());
+  return {};
+}
+
+Result<std::unique_ptr<Listener>> Listener::open(const Options& options, const Site& site,
+                                                 bool may_be_public) {
+  const auto endpoints = endpoints_of(options, may_be_public);
+  if (!endpoints) return tl::unexpected(endpoints.error());
+  auto listener = std::make_unique<TcpListener>(options, site);
+  Problem problem;
+  for (const tcp::endpoint& endpoint : *endpoints) {
     problem = listener->bind(endpoint);
     if (!problem) {
       listener->begin();
       return listener;
     }
   }
-  return fail(
-      Error::Code::io,
-      "cannot listen on " + place + ": " + problem.message() + "; choose another port (0: a free one)",
-      "server.port");
+  return tl::unexpected(cannot_listen(options, problem));
 }
 
 }  // namespace pensieve::server

@@ -17,6 +17,8 @@ namespace pensieve::server {
 // Thread rule: any thread; stop once.
 class Listener {
  public:
+  // What `open` would say of the host, without listening.
+  static Result<> check_host(const Options& options, bool may_be_public);
   // Binds at once; serves from then on. Refuses a public address unless `may_be_public`.
   static Result<std::unique_ptr<Listener>> open(const Options& options, const Site& site, bool may_be_public);
   virtual ~Listener() = default;
