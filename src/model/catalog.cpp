@@ -92,11 +92,21 @@ void choose_names(std::vector<CatalogEntry>& entries) {
 }  // namespace
 
 std::vector<std::string> model_directories(const Options& options) {
-  std::vector<std::string> directories = options.models_dir;
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    directories.push_back((fs::path(home) / ".pensieve" / "models").string());
-  }
-  return directories;
+  if (!options.models_dir.empty()) return options.models_dir;
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') return {};
+  std::string own = (fs::path(home) / ".pensieve" / "models").string();
+  return {std::move(own)};
+}
+
+std::vector<std::string> absent_directories(const Options& options) {
+  std::vector<std::string> absent = options.models_dir;
+  const auto is_there = [](const std::string& directory) {
+    std::error_code ignored;
+    return fs::is_directory(directory, ignored);
+  };
+  absent.erase(std::remove_if(absent.begin(), absent.end(), is_there), absent.end());
+  return absent;
 }
 
 std::vector<Catalog::Found> Catalog::walk(std::vector<std::string>& problems) const {

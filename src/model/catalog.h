@@ -29,8 +29,10 @@ struct CatalogListing {
   std::vector<std::string> problems;  // directories that could not be read
 };
 
-// Where models are looked for: those of the options, then ~/.pensieve/models.
+// Where models are looked for: the directories of the options; where none is named, ~/.pensieve/models.
 std::vector<std::string> model_directories(const Options& options);
+// Of those named in the options, the ones that are not there.
+std::vector<std::string> absent_directories(const Options& options);
 
 // Thread rule: any thread may call; calls wait for one another.
 class Catalog {

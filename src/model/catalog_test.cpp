@@ -147,12 +147,13 @@ TEST_F(CatalogTest, TheCommandLineMayGiveAPath) {
   EXPECT_EQ(absent.error().code, Error::Code::not_found);
 }
 
-TEST(ModelDirectories, EndWithTheUsersOwn) {
+TEST(ModelDirectories, AreThoseNamedOrTheUsersOwn) {
   const char* home = std::getenv("HOME");
   const std::string before = home == nullptr ? "" : home;
   ::setenv("HOME", "/home/someone", 1);
-  EXPECT_THAT(model_directories({.models_dir = {"/models"}}),
-              ElementsAre("/models", "/home/someone/.pensieve/models"));
+  EXPECT_THAT(model_directories({.models_dir = {"/models"}}), ElementsAre("/models"));
+  EXPECT_THAT(model_directories({}), ElementsAre("/home/someone/.pensieve/models"));
+  EXPECT_THAT(absent_directories({.models_dir = {"/", "/nonexistent"}}), ElementsAre("/nonexistent"));
   ::setenv("HOME", before.c_str(), 1);
 }
 

@@ -43,6 +43,9 @@ Result<LoadedModel> load(const std::string& path, Backend& backend);
 // presence, shape, type.
 Result<> check_loadable(const ModelFile& file);
 
+// What the file's reader noticed and what its tokenizer lacks: nothing of it keeps the model from running.
+std::vector<std::string> warnings_of(const ModelFile& file);
+
 // What is known without loading: names, sizes, template, defaults. The name is the file's without suffix.
 Result<ModelInfo> inspect(const std::string& path);
 

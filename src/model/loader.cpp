@@ -9,6 +9,7 @@
 #include "model/describe.h"
 #include "model/formats/findings.h"
 #include "model/loaded_model.h"
+#include "model/tokenizer/tokenizer_factory.h"
 #include "model/weight_binding.h"
 
 namespace pensieve::model {
@@ -106,6 +107,12 @@ Result<> check_loadable(const ModelFile& file) {
   Result<Graph> graph = checked_graph(file);
   if (!graph) return tl::unexpected(std::move(graph).error());
   return {};
+}
+
+std::vector<std::string> warnings_of(const ModelFile& file) {
+  std::vector<std::string> warnings = file.report().warnings;
+  for (std::string& warning : tokenizer_warnings(file.metadata())) warnings.push_back(std::move(warning));
+  return warnings;
 }
 
 Result<ModelInfo> inspect(const std::string& path) {

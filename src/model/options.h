@@ -18,7 +18,7 @@ inline constexpr std::array kOptions{
         .key = "models_dir",
         .member = &Options::models_dir,
         .help =
-            "directory searched for model files; may be given several times (default: ~/.pensieve/models)"},
+            "directory searched for model files, instead of ~/.pensieve/models; may be given several times"},
 };
 
 }  // namespace pensieve::model

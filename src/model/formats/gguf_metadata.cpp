@@ -14,6 +14,8 @@
 namespace pensieve::model {
 namespace {
 
+constexpr std::uint64_t kLeastAlignment = 8;
+
 enum class Kind : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, text, array, u64, i64, f64 };
 constexpr std::uint32_t kKinds = 13;
 // Fewest bytes of one value of each kind; a text is at least its length, an array is refused inside arrays.
@@ -81,6 +83,8 @@ class TableReader {
       findings_.problem(where() + ": must be of type uint32");
     } else if (*number == 0 || (*number & (*number - 1)) != 0) {
       findings_.problem(fmt::format("{}: {} is not a power of two", where(), *number));
+    } else if (*number < kLeastAlignment) {  // as the format says: weights are read as whole words
+      findings_.problem(fmt::format("{}: {} is no multiple of {}", where(), *number, kLeastAlignment));
     } else {
       out_.alignment = *number;
     }

@@ -109,7 +109,7 @@ TEST(Gguf, AcceptsWhatGgmlAccepts) {
   EXPECT_THAT(parsed(empty.finish()).report.problems, IsEmpty());
   EXPECT_THAT(parsed(testing::tiny_llama({.vocabulary_only = true})).report.problems, IsEmpty());
 
-  for (const std::uint32_t alignment : {1U, 64U}) {
+  for (const std::uint32_t alignment : {8U, 64U}) {
     GgufWriter aligned;
     aligned.alignment = alignment;
     aligned.u32("general.alignment", alignment);
@@ -179,6 +179,11 @@ TEST(Gguf, ChecksTheAlignment) {
     GgufWriter file;
     file.u32("general.alignment", bad);
     EXPECT_THAT(problem(file.finish()), HasSubstr(std::to_string(bad) + " is not a power of two"));
+  }
+  for (const std::uint32_t small : {1U, 2U, 4U}) {
+    GgufWriter file;
+    file.u32("general.alignment", small);
+    EXPECT_THAT(problem(file.finish()), HasSubstr(std::to_string(small) + " is no multiple of 8"));
   }
   GgufWriter other_type;
   other_type.number<std::int32_t>("general.alignment", testing::kI32, 32);

@@ -1,6 +1,6 @@
-// Sources: the `pre_tokenizer` section of each family's published tokenizer.json (or its tiktoken
-// expression); names and the three flags are those that GGUF converters and readers agreed on. Not code:
-// adding a rule is adding a row.
+// Sources: what llama.cpp applies for each name of `tokenizer.ggml.pre`, since the names mean nothing
+// elsewhere; its expressions follow the families' published tokenizer.json (or tiktoken expression), not
+// always to the letter. Not code: adding a rule is adding a row.
 #include "model/tokenizer/pre_tokenizer_rules.h"
 
 #include <vector>
@@ -69,12 +69,14 @@ constexpr std::string_view kKimiK2 =
 // change are written as escapes.
 constexpr std::string_view kDeepSeekLetters =
     "\\s?["
-    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-"
+    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-"
+    "ᶚḀ-"
     "ἕἘ-"
     "Ἕἠ-"
     "ὅ"
     "Ὀ-Ὅὐ-ὗὙὛὝὟ-\U00001F7Dᾀ-ᾴᾶ-ᾼ\U00001FBEῂ-ῄῆ-ῌῐ-\U00001FD3ῖ-\U00001FDBῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ"
-    "\U00002126ℨ\U0000212A-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-"
+    "\U00002126ℨ\U0000212A-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-"
+    "ｚ𐐀-"
     "𐑏𐒰-"
     "𐓓𐓘-"
     "𐓻"
