@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "manage/nearest.h"
@@ -26,6 +27,13 @@ int unknown_verb(std::string_view word) {
   for (const Verb* verb : verbs()) names.emplace_back(verb->name);
   return report_usage(fmt::format("there is no verb '{}'{}\nVerbs: {}. See pensieve --help.", word,
                                   manage::did_you_mean(word, names), fmt::join(names, ", ")));
+}
+
+int unknown_flag(const std::string& name) {
+  const std::vector<std::string> known{"--help", "--help-all", "--version"};
+  return report_usage(
+      fmt::format("'{}' was not expected{}\nA verb comes first, its flags follow it. See pensieve --help.",
+                  name, manage::did_you_mean(name, known)));
 }
 
 // The innermost subcommand that was named: its options are those that a mistyped one could have meant.
@@ -87,13 +95,25 @@ int run_command_line(int argc, char** argv) {
   for (const Verb* verb : verbs()) {
     verb->declare(*app.add_subcommand(std::string(verb->name), std::string(verb->summary)), exit_code);
   }
+  if (argc > 1 && argv[1][0] == '-') {
+    const std::string_view word = argv[1];
+    const std::string name(word.substr(0, word.find('=')));
+    if (app.get_option_no_throw(name) == nullptr) return unknown_flag(name);
+  }
   if (argc < 2) {
     fmt::print(stderr, "{}", app.help());
     return kUsage;
   }
   try {
     const int parsed = parse(app, argc, argv);
-    return parsed != kDone ? parsed : exit_code;
+    return printed(parsed != kDone ? parsed : exit_code);
+  } catch (const std::system_error& problem) {  // fmt::print's, when its output cannot be written
+    return report(Error{Error::Code::io,
+                        fmt::format("cannot write the output: {}", problem.code().message()),
+                        "",
+                        "",
+                        {}},
+                  During::work);
   } catch (const std::bad_alloc&) {
     return report(Error{Error::Code::exhausted, "out of memory", "", "", {}}, During::work);
   } catch (const std::exception& problem) {

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace pensieve::tools {
 
@@ -23,6 +25,15 @@ ExitCode report(const Error& error, During during) {
 ExitCode report_usage(std::string_view what) {
   fmt::print(stderr, "pensieve: {}\n", what);
   return kUsage;
+}
+
+int printed(int code) {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (code != kDone || (flushed && std::ferror(stdout) == 0)) return code;
+  fmt::print(stderr, "pensieve: cannot write to standard output{}{}\n", errno != 0 ? ": " : "",
+             errno != 0 ? std::strerror(errno) : "");
+  return kFailed;
 }
 
 }  // namespace pensieve::tools

@@ -17,4 +17,8 @@ ExitCode exit_code(const Error& error, During during);
 ExitCode report(const Error& error, During during);
 ExitCode report_usage(std::string_view what);
 
+// What a verb printed has left for standard output, or a message and kFailed: a full disk must not look like
+// success. `code` is what the verb would answer.
+int printed(int code);
+
 }  // namespace pensieve::tools

@@ -2,10 +2,14 @@
 #include "tools/interrupts.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+
+#include "tools/verb.h"
 
 namespace pensieve::tools {
 
@@ -43,6 +47,17 @@ bool Interrupts::wait_readable(int descriptor) {
     if ((watched[1].revents & POLLIN) != 0 && pending()) return false;
     if (watched[0].revents != 0) return true;
   }
+}
+
+LastInterrupt::LastInterrupt(Interrupts& interrupts)
+    : over_(eventfd(0, EFD_CLOEXEC)), watch_([this, &interrupts] {
+        if (!interrupts.wait_readable(over_)) std::_Exit(kInterrupted);
+      }) {}
+
+LastInterrupt::~LastInterrupt() {
+  eventfd_write(over_, 1);
+  watch_.join();
+  close(over_);
 }
 
 }  // namespace pensieve::tools

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <thread>
 
 namespace pensieve::tools {
 
@@ -20,6 +21,20 @@ class Interrupts {
 
  private:
   int descriptor_;
+};
+
+// From its creation to its end the next interrupt ends the program at once, with exit code 130: for a way out
+// while things are taken apart. Nobody else may ask `interrupts` meanwhile.
+class LastInterrupt {
+ public:
+  explicit LastInterrupt(Interrupts& interrupts);
+  LastInterrupt(const LastInterrupt&) = delete;
+  LastInterrupt& operator=(const LastInterrupt&) = delete;
+  ~LastInterrupt();
+
+ private:
+  int over_;  // an eventfd: readable when the watch is over
+  std::thread watch_;
 };
 
 }  // namespace pensieve::tools

@@ -47,14 +47,16 @@ Result<Json> answer_line(const std::string& text, const std::function<Result<Jso
 
 }  // namespace
 
-void answer_lines(std::istream& in, std::ostream& out,
-                  const std::function<Result<Json>(const Json& line)>& answer) {
+Result<> answer_lines(std::istream& in, std::ostream& out,
+                      const std::function<Result<Json>(const Json& line)>& answer) {
   std::string text;
   while (std::getline(in, text)) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     Result<Json> reply = answer_line(text, answer);
     out << util::to_json(reply ? *reply : Json{{"error", reply.error().what}}) << std::endl;
+    if (!out) return fail(Error::Code::io, "cannot write the answer to standard output");
   }
+  return {};
 }
 
 Result<bool> flag_field(const Json& line, std::string_view key, bool otherwise) {

@@ -17,8 +17,9 @@ namespace pensieve::tools {
 using util::Json;
 
 // Blank lines are passed over. Each answer is flushed, so that a program can hold a conversation over pipes.
-void answer_lines(std::istream& in, std::ostream& out,
-                  const std::function<Result<Json>(const Json& line)>& answer);
+// An error when an answer could not be written; reading stops there.
+Result<> answer_lines(std::istream& in, std::ostream& out,
+                      const std::function<Result<Json>(const Json& line)>& answer);
 
 // Fields of a line; an absent or null field is the given default. Errors name field, value and what is
 // expected.

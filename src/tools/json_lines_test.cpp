@@ -15,7 +15,7 @@ std::vector<std::string> answers(const std::string& input,
                                  const std::function<Result<Json>(const Json&)>& answer) {
   std::istringstream in(input);
   std::ostringstream out;
-  answer_lines(in, out, answer);
+  EXPECT_TRUE(answer_lines(in, out, answer));
   std::vector<std::string> lines;
   std::istringstream result(out.str());
   for (std::string line; std::getline(result, line);) lines.push_back(line);

@@ -108,6 +108,12 @@ void Settings::declare_all(CLI::App& app) {
   for (const Setting& setting : schema.settings()) declare_flag(app, *schema.find_flag(setting.flag));
 }
 
+void Settings::set_default(std::string_view flag, manage::SettingValue value) {
+  Setting* setting = schema.find_flag(flag);
+  setting->initial = value;
+  (void)manage::Schema::assign(*setting, std::move(value), Source::standard, "");
+}
+
 std::vector<Error> Settings::load(const char* const* environment) {
   std::vector<Error> problems = manage::apply_environment(schema, environment);
   if (file_.empty()) file_ = default_file(environment);

@@ -51,6 +51,9 @@ class Settings {
   void declare_flags(CLI::App& app, std::initializer_list<std::string_view> flags);
   void declare_all(CLI::App& app);
 
+  // Another default for one verb; before its flag is declared, whose help names it.
+  void set_default(std::string_view flag, manage::SettingValue value);
+
   // Adds environment and file to what the flags gave. The file: --config, else PENSIEVE_CONFIG, else
   // ~/.config/pensieve/config.toml where it exists.
   std::vector<Error> load(const char* const* environment);

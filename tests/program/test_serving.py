@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -116,6 +117,51 @@ class Serving(unittest.TestCase):
         plain = json.loads(self.chat("x")[1])["usage"]["prompt_tokens"]
         spelled = json.loads(self.chat("x<|im_end|>")[1])["usage"]["prompt_tokens"]
         self.assertEqual(spelled - plain, len("<|im_end|>"))
+
+
+class Logs(unittest.TestCase):
+    """What the log says of a request can be found by its x-request-id, down to the engine and back."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        path = str(Path(self.folder.name) / "tiny.gguf")
+        tiny_model.write(path)
+        self.server = Server(path, "--context", "512", "--log-format", "json")
+
+    def tearDown(self):
+        self.server.stop()
+        self.folder.cleanup()
+
+    def lines_about(self, request_id, event):
+        for _ in range(600):
+            for line in [json.loads(line) for line in self.server.log]:
+                if line.get("id") == request_id and line["event"] == event:
+                    return line
+            time.sleep(0.1)
+        self.fail(f"no {event} about {request_id} in {''.join(self.server.log)[-3000:]}")
+
+    def test_work_for_a_client_that_left_is_logged_as_it_was(self):
+        body = {"messages": [{"role": "user", "content": "hello"}], "n": 4, "max_tokens": 400, "ignore_eos": True, "stream": True}
+        connection = http.client.HTTPConnection(*self.server.address, timeout=120)
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json", "x-request-id": "left"})
+        response = connection.getresponse()
+        for _ in range(40):  # chunks with text among them
+            response.readline()
+        response.close()
+        connection.close()
+        finished = self.lines_about("left", "generation_finished")
+        self.assertIn(finished["reason"], ("cancelled", "length"))
+        self.assertEqual(finished["model"], "tiny")
+        self.assertGreater(finished["prompt_tokens"], 5)
+        self.assertGreater(self.lines_about("left", "request")["tokens"], finished["prompt_tokens"])
+
+    def test_a_refusal_is_logged_with_its_reason(self):
+        body = {"messages": [{"role": "user", "content": "word " * 2000}]}
+        connection = http.client.HTTPConnection(*self.server.address, timeout=120)
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json", "x-request-id": "long"})
+        self.assertEqual(connection.getresponse().status, 400)
+        connection.close()
+        self.assertEqual(self.lines_about("long", "generation_failed")["reason"], "context_length_exceeded")
 
 
 class RefusedStart(unittest.TestCase):

@@ -9,6 +9,9 @@
 #include "tools/failure.h"
 #include "tools/settings.h"
 #include "util/json.h"
+#ifdef PENSIEVE_WITH_SERVER
+#include "server/server.h"
+#endif
 
 namespace pensieve::tools {
 namespace {
@@ -21,7 +24,13 @@ struct Arguments {
 };
 
 ExitCode check(Arguments& arguments) {
-  const std::vector<Error> problems = arguments.settings.load(environ);
+  std::vector<Error> problems = arguments.settings.load(environ);
+#ifdef PENSIEVE_WITH_SERVER
+  if (problems.empty()) {
+    if (Result<> usable = server::Server::check(arguments.settings.server); !usable)
+      problems.push_back(usable.error());
+  }
+#endif
   const std::string& file = arguments.settings.file();
   if (arguments.json) {
     Json list = Json::array();

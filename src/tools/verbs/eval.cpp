@@ -130,14 +130,15 @@ ExitCode run(Arguments& arguments) {
   options.kv_type = settings.source("kv-type") == manage::Source::flag ? settings.engine.kv_type : "f32";
   const Result<std::unique_ptr<Forward>> forward = Forward::open(*path, options);
   if (!forward) return report(forward.error(), During::model);
-  answer_lines(std::cin, std::cout,
-               [&](const Json& line) { return evaluate(**forward, line, arguments.batch); });
-  return kDone;
+  const Result<> answered = answer_lines(
+      std::cin, std::cout, [&](const Json& line) { return evaluate(**forward, line, arguments.batch); });
+  return answered ? kDone : report(answered.error(), During::work);
 }
 
 void declare(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();  // shared: CLI11 keeps copies of callbacks
   declare_model(app, arguments->settings, arguments->model);
+  arguments->settings.set_default("kv-type", std::string("f32"));
   arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type"});
   app.add_option("--batch", arguments->batch,
                  "cut prompts into chunks of N tokens; default: as few chunks as fit")

@@ -60,6 +60,9 @@ ExitCode run(Arguments& arguments) {
   if (const ExitCode code = arguments.settings.load_or_report(); code != kDone) return code;
   const std::vector<std::string> directories = model::model_directories(arguments.settings.models);
   const model::CatalogListing listing = model::Catalog(directories).scan();
+  const std::vector<std::string> absent = model::absent_directories(arguments.settings.models);
+  for (const std::string& directory : absent)
+    fmt::print(stderr, "pensieve: there is no directory '{}'\n", directory);
   for (const std::string& problem : listing.problems) fmt::print(stderr, "pensieve: {}\n", problem);
   if (arguments.json) {
     print_json(listing);
@@ -68,7 +71,7 @@ ExitCode run(Arguments& arguments) {
   } else {
     print_table(listing);
   }
-  return kDone;
+  return absent.empty() ? kDone : kRefused;
 }
 
 void declare(CLI::App& app, int& exit_code) {

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "tools/failure.h"
 #include "tools/model_argument.h"
 #include "tools/progress.h"
+#include "util/unicode.h"
 
 namespace pensieve::tools {
 namespace {
@@ -102,6 +104,10 @@ ExitCode chat(const Arguments& arguments, Conversation& conversation, Interrupts
     if (*line == "/bye" || *line == "/exit") return kDone;
     if (*line == "/clear") clear();
     if (line->empty() || *line == "/clear") continue;
+    if (!util::valid_utf8(*line)) {
+      fmt::print(stderr, "pensieve: the line is not UTF-8 text\n");
+      continue;
+    }
     history.messages.push_back(message("user", *line));
     const Result<Answer> answer = arguments.raw ? conversation.ask(*line) : conversation.ask(history);
     fmt::print("\n");
@@ -157,6 +163,8 @@ Result<std::unique_ptr<manage::LocalInference>> load(const std::string& path, co
 ExitCode run(Arguments& arguments) {
   Interrupts interrupts({SIGINT});
   Settings& settings = arguments.settings;
+  if (arguments.temperature && !std::isfinite(*arguments.temperature))
+    return report_usage("--temperature is no number; give one from 0 to 100");
   if (const ExitCode code = settings.load_or_report(); code != kDone) return code;
   if (settings.source("parallel") == manage::Source::standard) settings.engine.parallel = 1;
   if (settings.source("log-level") == manage::Source::standard) settings.log.level = "warn";
@@ -165,6 +173,9 @@ ExitCode run(Arguments& arguments) {
   const std::optional<std::string> prompt = given_prompt(arguments);
   if (prompt && prompt->empty())
     return report_usage("the prompt is empty: give it as an argument or on standard input");
+  if (prompt && !util::valid_utf8(*prompt))
+    return report_usage("the prompt is not UTF-8 text; convert it first, for example with iconv");
+  if (!util::valid_utf8(arguments.system)) return report_usage("--system is not UTF-8 text");
   util::Log log(settings.log_level(), settings.log_format());
   const Result<std::unique_ptr<manage::LocalInference>> model = load(*path, settings, log, interrupts);
   if (!model) return report(model.error(), During::model);

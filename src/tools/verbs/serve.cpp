@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <thread>
+#include <optional>
 
 #include "manage/local_inference.h"
 #include "manage/model_pool.h"
@@ -72,22 +72,20 @@ void greet(const std::string& url, const std::vector<ModelInfo>& served) {
              names.empty() ? "those of the model directories, on first use" : names);
 }
 
-// Waits for the first signal, then stops; a second one ends the program at once.
-void serve_until_signal(server::Server& server, Interrupts& interrupts, std::chrono::seconds grace,
-                        util::Log& log) {
+// Waits for the first signal, then stops; from then on a second one ends the program at once.
+void serve_until_signal(server::Server& server, Interrupts& interrupts, std::optional<LastInterrupt>& second,
+                        std::chrono::seconds grace, util::Log& log) {
   const int signal = interrupts.wait();
   log.write(LogLevel::info, "stopping",
             {{"signal", static_cast<std::int64_t>(signal)},
              {"grace_seconds", static_cast<std::int64_t>(grace.count())}});
-  std::thread([&interrupts] {
-    interrupts.wait();
-    std::_Exit(kInterrupted);
-  }).detach();
+  second.emplace(interrupts);
   server.stop(grace);
 }
 
 ExitCode run(Arguments& arguments) {
   Interrupts interrupts({SIGINT, SIGTERM});
+  std::optional<LastInterrupt> second;  // until everything below is gone
   std::signal(SIGPIPE, SIG_IGN);
   Settings& settings = arguments.settings;
   if (const ExitCode code = settings.load_or_report(); code != kDone) return code;
@@ -95,6 +93,11 @@ ExitCode run(Arguments& arguments) {
   if (settings.source("grpc-port") != manage::Source::standard) {
     log.write(LogLevel::warn, "grpc_absent",
               {{"message", std::string_view("gRPC is not part of this build; grpc_port has no effect")}});
+  }
+  for (const std::string& directory : model::absent_directories(settings.models)) {
+    log.write(
+        LogLevel::warn, "models_dir_absent",
+        {{"directory", std::string_view(directory)}, {"message", std::string_view("no such directory")}});
   }
   model::Catalog catalog(model::model_directories(settings.models));
   const Result<std::vector<ModelInfo>> served = resolve(catalog, arguments.models);
@@ -111,7 +114,7 @@ ExitCode run(Arguments& arguments) {
             {{"url", std::string_view(url)}, {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
   pool.start();
-  serve_until_signal(**server, interrupts, std::chrono::seconds(settings.server.drain_timeout), log);
+  serve_until_signal(**server, interrupts, second, std::chrono::seconds(settings.server.drain_timeout), log);
   server->reset();
   log.write(LogLevel::info, "stopped");
   const std::vector<manage::ModelStatus> models = pool.list();

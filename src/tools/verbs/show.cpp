@@ -79,7 +79,7 @@ void print_json(const Report& report, bool full) {
   all["file"] = {{"format", findings.format},
                  {"version", findings.version},
                  {"problems", findings.problems},
-                 {"warnings", findings.warnings}};
+                 {"warnings", model::warnings_of(*report.file)}};
   Json metadata = Json::object();
   for (const auto& [key, value] : report.file->metadata().all()) metadata[key] = value_json(value, full);
   all["metadata"] = std::move(metadata);
@@ -123,7 +123,7 @@ void print_text(const Report& report) {
     line("memory", report.memory.error().what);
   }
   for (const std::string& problem : report.file->report().problems) line("problem", problem);
-  for (const std::string& warning : report.file->report().warnings) line("warning", warning);
+  for (const std::string& warning : model::warnings_of(*report.file)) line("warning", warning);
 }
 
 // The weights stay mapped: only the graph is built.

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 
+#include "model/chat/jinja/clock.h"
 #include "model/loaded_model.h"
 #include "tools/failure.h"
 #include "tools/json_lines.h"
@@ -78,20 +79,24 @@ Result<Json> variables(const Json& line, const Source& source) {
 ExitCode run(Arguments& arguments) {
   if (const ExitCode code = arguments.settings.load_or_report(); code != kDone) return code;
   if (arguments.model.empty() == arguments.file.empty()) return report_usage("give either --model or --file");
+  if (!arguments.time.empty()) {
+    const Result<std::tm> time = model::jinja::parse_time(arguments.time);
+    if (!time) return report_usage("--time: " + time.error().what);
+  }
   const Result<Source> source = read_source(arguments);
   if (!source) return report(source.error(), During::model);
   const Result<model::Template> parsed = model::Template::parse(source->text);
   if (!parsed) return report(parsed.error(), During::model);
   model::RenderOptions options;
   options.clock = arguments.time;
-  answer_lines(std::cin, std::cout, [&](const Json& line) -> Result<Json> {
+  const Result<> answered = answer_lines(std::cin, std::cout, [&](const Json& line) -> Result<Json> {
     const Result<Json> values = variables(line, *source);
     if (!values) return values;
     Result<std::string> text = parsed->render(*values, options);
     if (!text) return tl::unexpected(std::move(text.error()));
     return Json{{"text", std::move(*text)}};
   });
-  return kDone;
+  return answered ? kDone : report(answered.error(), During::work);
 }
 
 void declare(CLI::App& app, int& exit_code) {

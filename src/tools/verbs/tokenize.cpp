@@ -26,6 +26,8 @@ Result<Json> encode_line(const Tokenizer& tokenizer, const Json& line) {
   if (!parse) return tl::unexpected(parse.error());
   if (!line.contains("text") && !line.contains("hex"))
     return fail(Error::Code::invalid, "'text' or 'hex' is missing", "text");
+  if (line.contains("text") && line.contains("hex"))
+    return fail(Error::Code::invalid, "'text' and 'hex' are both given; give one of them", "text");
   const Result<std::string> text =
       line.contains("hex") ? hex_field(line, "hex") : text_field(line, "text", "");
   if (!text) return tl::unexpected(text.error());
@@ -54,10 +56,10 @@ ExitCode run(Arguments& arguments) {
   if (!path) return report(path.error(), During::model);
   const Result<std::unique_ptr<Tokenizer>> tokenizer = open_tokenizer(*path);
   if (!tokenizer) return report(tokenizer.error(), During::model);
-  answer_lines(std::cin, std::cout, [&](const Json& line) {
+  const Result<> answered = answer_lines(std::cin, std::cout, [&](const Json& line) {
     return arguments.decode ? decode_line(**tokenizer, line) : encode_line(**tokenizer, line);
   });
-  return kDone;
+  return answered ? kDone : report(answered.error(), During::work);
 }
 
 void declare(CLI::App& app, int& exit_code) {
