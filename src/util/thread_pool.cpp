@@ -38,7 +38,11 @@ int processors() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int workers) : workers_(workers), spins_(workers <= processors()) {}
+ThreadPool::ThreadPool(int workers)
+    : workers_(workers),
+      spins_(workers <= processors()),
+      shares_(static_cast<std::size_t>(workers)),
+      progress_(static_cast<std::size_t>(workers)) {}
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::open(int workers) {
   if (workers < 1)
@@ -62,17 +66,53 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::await(const std::atomic<std::uint32_t>& word, std::uint32_t old) const {
+template <class Ready>
+void ThreadPool::spin_and_sleep(const std::atomic<std::uint32_t>& word, Ready ready) const {
   if (spins_) {
     const auto end = std::chrono::steady_clock::now() + kSpinTime;
     do {
       for (int i = 0; i < kPausesBetweenLooks; ++i) {
-        if (word.load(std::memory_order_acquire) != old) return;
+        if (ready(word.load(std::memory_order_acquire))) return;
         pause();
       }
     } while (std::chrono::steady_clock::now() < end);
   }
-  while (word.load(std::memory_order_acquire) == old) word.wait(old, std::memory_order_acquire);
+  for (std::uint32_t seen = word.load(std::memory_order_acquire); !ready(seen);
+       seen = word.load(std::memory_order_acquire))
+    word.wait(seen, std::memory_order_acquire);
+}
+
+void ThreadPool::await(const std::atomic<std::uint32_t>& word, std::uint32_t old) const {
+  spin_and_sleep(word, [old](std::uint32_t seen) { return seen != old; });
+}
+
+// The word only grows, modulo 2^32, and never runs half of that ahead.
+void ThreadPool::await_target(const std::atomic<std::uint32_t>& word, std::uint32_t target) const {
+  spin_and_sleep(word,
+                 [target](std::uint32_t seen) { return static_cast<std::int32_t>(seen - target) >= 0; });
+}
+
+// A stage that is over has no piece left, so whoever comes late finds none: either the place still shows all
+// of them taken, or a later stage.
+bool ThreadPool::claim(Share& share, std::uint64_t stage, int pieces, int& piece) {
+  constexpr int kCountBits = 21;
+  std::uint64_t seen = share.taken.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::uint64_t seen_stage = seen >> kCountBits;
+    piece = seen_stage == stage ? static_cast<int>(seen & ((1U << kCountBits) - 1)) : 0;
+    if (seen_stage > stage || piece >= pieces) return false;
+    const std::uint64_t next = stage << kCountBits | static_cast<std::uint64_t>(piece + 1);
+    if (share.taken.compare_exchange_weak(seen, next, std::memory_order_relaxed)) return true;
+  }
+}
+
+void ThreadPool::finish(int done, std::uint32_t target) {
+  const auto more = static_cast<std::uint32_t>(done);
+  if (done > 0 && done_.fetch_add(more, std::memory_order_acq_rel) + more == target) {
+    done_.notify_all();
+    return;
+  }
+  await_target(done_, target);
 }
 
 void ThreadPool::start(Work work, void* context) {

@@ -113,7 +113,6 @@ Result<> CpuPlan::build(std::span<const Weight> weights, int threads) {
   for (const RopeUse& use : program_.ropes) ropes_.emplace_back(use.params, weights_.vector(use.factors));
   windows_ = windows_of(segment_);
   measure_phases();
-  next_ = std::make_unique<std::atomic<int>[]>(program_.phases.size());
   finished_ = std::make_unique<std::atomic<int>[]>(static_cast<std::size_t>(options_.max_sequences) *
                                                    attention_.kv_heads);
   row_sequence_.resize(static_cast<std::size_t>(options_.max_rows));

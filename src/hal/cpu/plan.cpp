@@ -18,21 +18,24 @@ CpuPlan::~CpuPlan() {
 
 void CpuPlan::run(int worker) {
   prepare_step(worker);
-  for (std::size_t i = 0; i < program_.phases.size(); ++i) {
-    run_phase(i, worker);
-    if (i + 1 < program_.phases.size()) pool_->barrier();
-  }
+  for (std::size_t i = 0; i < program_.phases.size(); ++i) run_phase(i, worker);
 }
 
+// Rows are prepared in as many shares as there are workers; who takes which share does not matter.
 void CpuPlan::prepare_step(int worker) {
-  const Range rows = share(rows_, worker);
+  if (!ropes_.empty() || !inputs_.empty())
+    pool_->stage(worker, pool_->workers(), [this](int part) { prepare_share(part); });
+}
+
+void CpuPlan::prepare_share(int part) {
+  const Range rows = share(rows_, part);
   for (std::size_t i = 0; i < ropes_.size(); ++i) {
     for (int row = rows.begin; row < rows.end; ++row) {
       const std::int64_t at = row * ropes_[i].params().rotary_width;
       ropes_[i].fill(batch_.positions[static_cast<std::size_t>(row)], cosines_[i] + at, sines_[i] + at);
     }
   }
-  if (worker == 0) {
+  if (part == 0) {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Value& value = values_[segment_.inputs[i]];
       const auto bytes = static_cast<std::size_t>(row_count(value.rows)) *
@@ -40,17 +43,16 @@ void CpuPlan::prepare_step(int worker) {
       if (bytes > 0) std::memcpy(value.data, static_cast<const HostBuffer&>(*inputs_[i]).data(), bytes);
     }
   }
-  if (!ropes_.empty() || !inputs_.empty()) pool_->barrier();
 }
 
 void CpuPlan::run_phase(std::size_t index, int worker) {
   const Phase& phase = program_.phases[index];
   if (const auto* linear = std::get_if<LinearPhase>(&phase)) {
-    run_linear(*linear, linear_needs_[index], next_[index], worker);
+    run_linear(*linear, linear_needs_[index], worker);
   } else if (const auto* attention = std::get_if<AttentionPhase>(&phase)) {
-    run_attention(*attention, next_[index], worker);
+    run_attention(*attention, worker);
   } else {
-    run_node(std::get<NodePhase>(phase), worker);
+    pool_->stage(worker, pool_->workers(), [&](int part) { run_node(std::get<NodePhase>(phase), part); });
   }
 }
 
@@ -107,7 +109,6 @@ Result<> CpuPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
       }
     }
   }
-  for (std::size_t i = 0; i < program_.phases.size(); ++i) next_[i].store(0, std::memory_order_relaxed);
   in_flight_ = true;
   pool_->start([](void* plan, int worker) { static_cast<CpuPlan*>(plan)->run(worker); }, this);
   return {};

@@ -94,13 +94,14 @@ class CpuPlan final : public Plan {
   struct Range {
     int begin, end;
   };
-  Range share(int count, int worker) const;
+  Range share(int count, int part) const;  // part of as many as there are workers
 
   void run(int worker);
   void prepare_step(int worker);
+  void prepare_share(int part);
   void run_phase(std::size_t index, int worker);
 
-  void run_linear(const LinearPhase& phase, const LinearNeeds& needs, std::atomic<int>& next, int worker);
+  void run_linear(const LinearPhase& phase, const LinearNeeds& needs, int worker);
   void fill_panels(const LinearPhase& phase, const LinearNeeds& needs, Range rows, int row_count,
                    const Panels& panels, float* normalised) const;
   void run_groups(const LinearPhase& phase, Range groups, Range rows, const Panels& panels,
@@ -110,9 +111,11 @@ class CpuPlan final : public Plan {
   void call_decoded(const LinearPart& part, LinearCall call, Range groups, float* decoded) const;
   NormCall norm_call(const Node& node) const;
 
-  void run_attention(const AttentionPhase& phase, std::atomic<int>& next, int worker);
-  bool find_unit(const AttentionParams& params, int index, Unit& unit) const;
-  void turn_and_store_rows(const AttentionPhase& phase, int worker);
+  void run_attention(const AttentionPhase& phase, int worker);
+  // The unit of that index; when there are fewer, false, and `index` is less by their number.
+  bool find_unit(const AttentionParams& params, int& index, Unit& unit) const;
+  int count_units(const AttentionParams& params) const;
+  void turn_and_store_rows(const AttentionPhase& phase, int part);
   void store_token(const AttentionPhase& phase, int sequence, int head, int position, const float* key,
                    const float* value);
   const float* fused_queries(const AttentionPhase& phase, const Unit& unit, Scratch& scratch);
@@ -122,7 +125,7 @@ class CpuPlan final : public Plan {
   void finish_unit(const AttentionPhase& phase, const Unit& unit, Scratch& scratch);
   void write_outputs(const AttentionPhase& phase, const Unit& unit, const float* state) const;
 
-  void run_node(const NodePhase& phase, int worker);
+  void run_node(const NodePhase& phase, int part);
   void rope_row(std::int32_t rope, int row, float* x, int heads) const;
 
   Kernels kernels_;
@@ -145,7 +148,6 @@ class CpuPlan final : public Plan {
   AttentionSizes attention_;
   float* partials_ = nullptr;  // [kPartialSlots][partial_floats_]
   std::size_t partial_floats_ = 0;
-  std::unique_ptr<std::atomic<int>[]> next_;      // [phases] next unit of work to take
   std::unique_ptr<std::atomic<int>[]> finished_;  // [max_sequences][kv heads] splits done
 
   // The step in flight.
@@ -158,8 +160,8 @@ class CpuPlan final : public Plan {
 };
 
 inline constexpr int kLocalRows =
-    4;  // up to so many rows each worker makes the panel for itself, without a barrier
-inline constexpr int kStaticRows = 8;     // up to so many rows groups are dealt out beforehand
+    4;  // up to so many rows each worker makes the panel for itself, without a stage before
+inline constexpr int kFewRows = 8;        // up to so many rows the work is cut by groups alone
 inline constexpr int kBlockVectors = 32;  // query vectors that walk over the splits together
 inline constexpr int kPartialSlots = 4096;
 

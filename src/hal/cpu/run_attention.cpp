@@ -20,23 +20,28 @@ int smallest_tile(int vectors) {
 
 }  // namespace
 
-void CpuPlan::run_attention(const AttentionPhase& phase, std::atomic<int>& next, int worker) {
+void CpuPlan::run_attention(const AttentionPhase& phase, int worker) {
   const auto& params = std::get<AttentionParams>(graph_.nodes[phase.node].params);
   // With one row for each sequence the unit that sees a key head's newest split turns and stores the new
   // token itself.
   const bool fused = one_row_each_ && params.heads / params.kv_heads <= kBlockVectors;
-  if (!fused) {
-    turn_and_store_rows(phase, worker);
-    pool_->barrier();
-  }
+  if (!fused) pool_->stage(worker, pool_->workers(), [&](int part) { turn_and_store_rows(phase, part); });
   Scratch& scratch = scratch_[static_cast<std::size_t>(worker)];
-  Unit unit;
-  for (int index = next.fetch_add(1, std::memory_order_relaxed); find_unit(params, index, unit);
-       index = next.fetch_add(1, std::memory_order_relaxed))
+  pool_->stage(worker, count_units(params), [&](int index) {
+    Unit unit;
+    find_unit(params, index, unit);
     run_unit(phase, unit, fused, scratch);
+  });
 }
 
-bool CpuPlan::find_unit(const AttentionParams& params, int index, Unit& unit) const {
+int CpuPlan::count_units(const AttentionParams& params) const {
+  int left = std::numeric_limits<int>::max();
+  Unit none;
+  find_unit(params, left, none);
+  return std::numeric_limits<int>::max() - left;
+}
+
+bool CpuPlan::find_unit(const AttentionParams& params, int& index, Unit& unit) const {
   const int kv_heads = static_cast<int>(params.kv_heads),
             group = static_cast<int>(params.heads / params.kv_heads);
   int slot = 0;
@@ -86,10 +91,10 @@ void CpuPlan::store_token(const AttentionPhase& phase, int sequence, int head, i
   kernels_.store_value[kind](kv_.layout(state), value, kv_.values(state, page, head), slot);
 }
 
-void CpuPlan::turn_and_store_rows(const AttentionPhase& phase, int worker) {
+void CpuPlan::turn_and_store_rows(const AttentionPhase& phase, int part) {
   const auto& params = std::get<AttentionParams>(graph_.nodes[phase.node].params);
   const int heads = static_cast<int>(params.heads), kv_heads = static_cast<int>(params.kv_heads);
-  const Range rows = share(rows_, worker);
+  const Range rows = share(rows_, part);
   for (int row = rows.begin; row < rows.end; ++row) {
     float* q = values_[phase.q].data + static_cast<std::int64_t>(row) * values_[phase.q].width;
     float* k = values_[phase.k].data + static_cast<std::int64_t>(row) * values_[phase.k].width;

@@ -1,6 +1,6 @@
 // How a linear phase runs: rows become a panel (normalised, quantized once for all linears that read it),
 // then the groups of outputs are shared out. Few rows: every worker makes the panel for itself, which is
-// cheaper than a barrier.
+// cheaper than a stage of its own.
 #include <algorithm>
 
 #include "hal/cpu/plan.h"
@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kPanelBytes = std::size_t{256}
                                     << 10;  // of a panel that stays in a core's second-level cache
 constexpr int kTasksPerWorker = 6;
+constexpr int kPiecesPerWorker = 4;  // what others can take over from a worker that does not run
 
 // Where a row lies in a panel: tiles of the largest size, then ever smaller powers of two.
 struct PanelRow {
@@ -27,9 +28,9 @@ PanelRow locate(int row, int rows, int max_tile) {
 
 }  // namespace
 
-CpuPlan::Range CpuPlan::share(int count, int worker) const {
+CpuPlan::Range CpuPlan::share(int count, int part) const {
   const auto at = [&](int index) { return static_cast<int>(std::int64_t{count} * index / pool_->workers()); };
-  return {at(worker), at(worker + 1)};
+  return {at(part), at(part + 1)};
 }
 
 NormCall CpuPlan::norm_call(const Node& node) const {
@@ -67,17 +68,27 @@ void CpuPlan::fill_panels(const LinearPhase& phase, const LinearNeeds& needs, Ra
   }
 }
 
-void CpuPlan::run_linear(const LinearPhase& phase, const LinearNeeds& needs, std::atomic<int>& next,
-                         int worker) {
+void CpuPlan::run_linear(const LinearPhase& phase, const LinearNeeds& needs, int worker) {
   const int rows = row_count(values_[phase.input].rows);
   if (rows == 0) return;
   Scratch& scratch = scratch_[static_cast<std::size_t>(worker)];
   const bool local = rows <= kLocalRows;
   const Panels& panels = local ? scratch.panels : shared_panels_;
-  fill_panels(phase, needs, local ? Range{0, rows} : share(rows, worker), rows, panels, scratch.row);
-  if (!local) pool_->barrier();
-  if (rows <= kStaticRows) {
-    run_groups(phase, share(needs.groups, worker), {0, rows}, panels, scratch.group);
+  if (!local) {
+    pool_->stage(worker, pool_->workers(),
+                 [&](int part) { fill_panels(phase, needs, share(rows, part), rows, panels, scratch.row); });
+  }
+  if (rows <= kFewRows) {
+    bool filled = !local;  // its own panel is made by whoever takes a piece: until then the input stays
+    const int pieces = std::min(needs.groups, pool_->workers() * kPiecesPerWorker);
+    pool_->stage(worker, pieces, [&](int piece) {
+      if (!filled) fill_panels(phase, needs, {0, rows}, rows, panels, scratch.row);
+      filled = true;
+      const auto at = [&](int index) {
+        return static_cast<int>(std::int64_t{needs.groups} * index / pieces);
+      };
+      run_groups(phase, {at(piece), at(piece + 1)}, {0, rows}, panels, scratch.group);
+    });
     return;
   }
   // A task is a run of groups for a run of rows whose panel fits the cache.
@@ -88,12 +99,11 @@ void CpuPlan::run_linear(const LinearPhase& phase, const LinearNeeds& needs, std
   const int wanted = std::max(1, pool_->workers() * kTasksPerWorker / row_runs);
   const int groups_at_once = std::max(1, needs.groups / wanted);
   const int group_runs = (needs.groups + groups_at_once - 1) / groups_at_once;
-  for (int task = next.fetch_add(1, std::memory_order_relaxed); task < row_runs * group_runs;
-       task = next.fetch_add(1, std::memory_order_relaxed)) {
+  pool_->stage(worker, row_runs * group_runs, [&](int task) {
     const int row = task / group_runs * rows_at_once, group = task % group_runs * groups_at_once;
     run_groups(phase, {group, std::min(group + groups_at_once, needs.groups)},
                {row, std::min(row + rows_at_once, rows)}, panels, scratch.group);
-  }
+  });
 }
 
 // `groups` counts through all parts of the phase.

@@ -1,4 +1,4 @@
-// How nodes that no pattern took run: each worker computes its share of the rows.
+// How nodes that no pattern took run: share by share of the rows.
 #include <algorithm>
 
 #include "hal/cpu/plan.h"
@@ -13,10 +13,10 @@ void CpuPlan::rope_row(std::int32_t rope, int row, float* x, int heads) const {
                 params.pairing == RopeParams::Pairing::interleaved, cosines_[index] + at, sines_[index] + at);
 }
 
-void CpuPlan::run_node(const NodePhase& phase, int worker) {
+void CpuPlan::run_node(const NodePhase& phase, int part) {
   const Node& node = graph_.nodes[phase.node];
   const Value& out = values_[node.output];
-  const Range rows = share(row_count(out.rows), worker);
+  const Range rows = share(row_count(out.rows), part);
   if (rows.begin == rows.end) return;
   const auto width = static_cast<std::int64_t>(out.width);
   const auto input = [&](std::size_t i) { return values_[node.inputs[i]].data + rows.begin * width; };
