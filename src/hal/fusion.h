@@ -1,4 +1,4 @@
-// Fusion: turns the nodes of a segment into phases, stages of a step with a barrier after each.
+// Fusion: turns the nodes of a segment into phases: what one computes is complete before the next begins.
 // Pure data in, pure data out; where values and weights lie is the plan's business.
 #pragma once
 
