@@ -1,0 +1,21 @@
+// gpt-oss (harmony): messages with channels and recipients.
+#include <array>
+
+#include "model/chat/reply/reply_rules.h"
+
+namespace pensieve::model::reply {
+namespace {
+
+constexpr std::array<std::string_view, 3> kSigns{"<|channel|>", "<|message|>", "<|start|>"};
+
+void fill(ReplyRules& rules, const OfferedTools&) {
+  rules.ends = {"<|end|>", "<|return|>", "<|call|>", "<|start|>"};
+  rules.harmony = true;
+}
+
+}  // namespace
+
+extern const ReplyFamily replies_gpt_oss;
+const ReplyFamily replies_gpt_oss{"gpt_oss", kSigns, fill};
+
+}  // namespace pensieve::model::reply

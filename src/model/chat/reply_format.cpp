@@ -1,0 +1,49 @@
+// Puts together what the family declares, which thinking tags the template knows, and the model's end token.
+#include "model/chat/reply_format.h"
+
+#include <utility>
+#include <vector>
+
+#include "model/chat/reply/reply_rules.h"
+
+namespace pensieve::model {
+namespace {
+
+class FamilyReplyFormat final : public ReplyFormat {
+ public:
+  FamilyReplyFormat(std::string_view template_source, std::string eos_text)
+      : family_(reply::recognise_family(template_source)),
+        thinking_(reply::known_thinking(template_source)),
+        eos_text_(std::move(eos_text)),
+        markers_(reply::markers_of(rules_for(reply::OfferedTools()))) {}
+
+  std::unique_ptr<ReplyParser> parser(const ChatRequest& request,
+                                      std::optional<std::string_view> prompt_tail) const override {
+    std::shared_ptr<const reply::OfferedTools> tools = reply::OfferedTools::from(request);
+    return reply::make_parser(rules_for(*tools), tools, prompt_tail);
+  }
+  std::span<const std::string> markers() const override { return markers_; }
+
+ private:
+  reply::ReplyRules rules_for(const reply::OfferedTools& tools) const {
+    reply::ReplyRules rules;
+    family_.fill(rules, tools);
+    rules.thinking = thinking_;
+    if (!eos_text_.empty()) rules.ends.push_back(eos_text_);
+    return rules;
+  }
+
+  const reply::ReplyFamily& family_;
+  std::vector<reply::ReplyRules::Pair> thinking_;
+  std::string eos_text_;
+  std::vector<std::string> markers_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReplyFormat> make_reply_format(std::string_view template_source,
+                                               const std::string& eos_text) {
+  return std::make_unique<FamilyReplyFormat>(template_source, eos_text);
+}
+
+}  // namespace pensieve::model
