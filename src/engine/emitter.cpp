@@ -11,7 +11,7 @@ namespace pensieve::engine {
 
 bool Emitter::add(std::int32_t token, std::optional<TokenLogprob> logprob, bool stops_count) {
   const std::uint64_t begin = shown_ + held_.size();
-  for (const char byte : tokenizer_->bytes(token, false)) {
+  for (const char byte : tokenizer_->bytes(token, shown_control(token))) {
     held_.push_back(byte);
     const std::string* stop = matcher_.add(byte);
     if (stop == nullptr || !stops_count) continue;
@@ -26,6 +26,10 @@ bool Emitter::add(std::int32_t token, std::optional<TokenLogprob> logprob, bool 
   if (!pieces_.empty()) pieces_.back().end = std::min(pieces_.back().end, end);
   finished_ = true;
   return true;
+}
+
+bool Emitter::shown_control(std::int32_t token) const {
+  return shown_controls_ && std::binary_search(shown_controls_->begin(), shown_controls_->end(), token);
 }
 
 std::size_t Emitter::showable() const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,8 +19,10 @@ namespace pensieve::engine {
 
 class Emitter {
  public:
-  Emitter(const Tokenizer& tokenizer, const std::vector<std::string>& stops)
-      : tokenizer_(&tokenizer), matcher_(stops) {}
+  // `shown_controls`: as in Request.
+  Emitter(const Tokenizer& tokenizer, const std::vector<std::string>& stops,
+          std::shared_ptr<const std::vector<std::int32_t>> shown_controls = nullptr)
+      : tokenizer_(&tokenizer), matcher_(stops), shown_controls_(std::move(shown_controls)) {}
 
   // Adds a token's text. With `stops_count` a stop string that becomes complete ends the answer: true, text
   // from its first byte on is gone, and nothing may be added any more. Of several complete at one byte the
@@ -39,9 +42,11 @@ class Emitter {
     std::optional<TokenLogprob> logprob;
   };
   std::size_t showable() const;  // bytes of held_
+  bool shown_control(std::int32_t token) const;
 
   const Tokenizer* tokenizer_;
   StopMatcher matcher_;
+  std::shared_ptr<const std::vector<std::int32_t>> shown_controls_;
   std::string held_;         // text not shown yet
   std::uint64_t shown_ = 0;  // bytes shown before it
   std::deque<Piece> pieces_;

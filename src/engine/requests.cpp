@@ -93,7 +93,7 @@ void Engine::enqueue(Request request, double at) {
   if (own.prompt_logprobs) generation->prompt_logprobs.push_back(logprobs_.unknown(own.prompt.front()));
   for (std::int32_t choice = 0; choice < own.choices; ++choice) {
     generation->choices.push_back(
-        std::make_unique<Sequence>(*generation, choice, Emitter(tokenizer_, own.stop)));
+        std::make_unique<Sequence>(*generation, choice, Emitter(tokenizer_, own.stop, own.shown_controls)));
   }
   Sequence& first = *generation->choices.front();
   first.tokens = own.prompt;

@@ -26,6 +26,8 @@ struct Request {
   bool ignore_eos = false;
   std::int32_t choices = 1, top_logprobs = -1;
   bool prompt_logprobs = false, cache_prompt = true;
+  // Control tokens, ascending, whose spelling belongs to the answer's text; null: none.
+  std::shared_ptr<const std::vector<std::int32_t>> shown_controls;
   std::unique_ptr<ReplySink> sink;
 };
 

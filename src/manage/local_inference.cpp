@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "manage/guarded.h"
 #include "manage/logged_sink.h"
+#include "manage/message_sink.h"
 
 namespace pensieve::manage {
 namespace {
@@ -39,7 +41,10 @@ Result<Prompt> LocalInference::render_chat(const ChatRequest& request) const {
   return model_.chat_format->render(request);
 }
 
-Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const GenerationRequest& request) const {
+// What the model is asked to read, and the end of it as text, for the reply's parser.
+Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const GenerationRequest& request,
+                                                                std::string& tail) const {
+  constexpr std::size_t kTail = 512;
   std::vector<std::int32_t> tokens;
   std::string field = "prompt";
   if (const auto* chat = std::get_if<ChatRequest>(&request.prompt)) {
@@ -47,6 +52,8 @@ Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const Generation
     const Result<Prompt> prompt = render_chat(*chat);
     if (!prompt) return tl::unexpected(prompt.error());
     tokens = encode_prompt(*model_.tokenizer, *controls_, *prompt);
+    for (auto piece = prompt->pieces.rbegin(); piece != prompt->pieces.rend() && tail.size() < kTail; ++piece)
+      tail.insert(0, piece->text);
   } else if (const auto* text = std::get_if<std::string>(&request.prompt)) {
     model_.tokenizer->encode(*text, {request.add_special, request.parse_special}, tokens);
   } else {
@@ -78,6 +85,15 @@ Result<> LocalInference::room_for_text() const {
   refusal.value().numbers = {{"waiting", static_cast<std::int64_t>(waiting)},
                              {"limit", static_cast<std::int64_t>(most_texts_)}};
   return refusal;
+}
+
+std::unique_ptr<ReplySink> LocalInference::message_sink(const ChatRequest& request, std::int32_t choices,
+                                                        std::string_view tail,
+                                                        std::unique_ptr<ReplySink> client) const {
+  std::vector<std::unique_ptr<ReplyParser>> parsers;
+  for (std::int32_t choice = 0; choice < std::max(choices, 1); ++choice)
+    parsers.push_back(model_.reply_format->parser(request, tail));
+  return std::make_unique<MessageSink>(std::move(parsers), std::move(client));
 }
 
 GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) {
@@ -112,21 +128,31 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
     cancelled = waiting_.at(submission.id);
   }
   Result<std::vector<std::int32_t>> tokens = tl::unexpected(unloading());
-  if (!abandoned && !cancelled) tokens = guarded(kReading, [&] { return prompt_tokens(request); });
+  std::string tail;
+  if (!abandoned && !cancelled) tokens = guarded(kReading, [&] { return prompt_tokens(request, tail); });
   if (tokens && request.constraint) {
     tokens =
         fail(Error::Code::unsupported, "constrained answers are not possible yet; leave the constraint out");
   }
+  const auto* chat = std::get_if<ChatRequest>(&request.prompt);
+  if (tokens && chat != nullptr && chat->tool_choice.mode == ToolChoice::Mode::required) {
+    tokens = fail(Error::Code::unsupported,
+                  "a tool call cannot be enforced yet; use tool_choice \"auto\" or \"none\"", "tool_choice");
+  }
+  const bool message = tokens && chat != nullptr && model_.reply_format != nullptr;
 
   std::unique_lock lock(mutex_);
   cancelled = waiting_.at(submission.id);
   waiting_.erase(submission.id);
   if (tokens && !cancelled) {
+    std::unique_ptr<ReplySink> sink = std::move(submission.sink);
+    if (message) sink = message_sink(*chat, request.choices, tail, std::move(sink));
     // Under the lock, so that a cancel that no longer finds the id here finds it in the engine.
-    runner_->submit(engine::Request{
-        submission.id, std::move(*tokens), std::move(request.sampling), request.max_tokens,
-        request.min_tokens, std::move(request.stop), request.ignore_eos, request.choices,
-        request.top_logprobs, request.prompt_logprobs, request.cache_prompt, std::move(submission.sink)});
+    runner_->submit(engine::Request{submission.id, std::move(*tokens), std::move(request.sampling),
+                                    request.max_tokens, request.min_tokens, std::move(request.stop),
+                                    request.ignore_eos, request.choices, request.top_logprobs,
+                                    request.prompt_logprobs, request.cache_prompt,
+                                    message ? reply_controls_ : nullptr, std::move(sink)});
     return;
   }
   lock.unlock();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -73,7 +74,9 @@ class LocalInference final : public Inference {
   template <class Value, class Work>
   void answer(Done<Value> done, Work work);
   void admit(Submission& submission, bool abandoned);
-  Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request) const;
+  Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request, std::string& tail) const;
+  std::unique_ptr<ReplySink> message_sink(const ChatRequest& request, std::int32_t choices,
+                                          std::string_view tail, std::unique_ptr<ReplySink> client) const;
   Result<Prompt> render_chat(const ChatRequest& request) const;
 
   // In the order of construction: each uses those above it.
@@ -82,6 +85,7 @@ class LocalInference final : public Inference {
   std::unique_ptr<Backend> backend_;
   model::LoadedModel model_;
   std::unique_ptr<ControlTokens> controls_;
+  std::shared_ptr<const std::vector<std::int32_t>> reply_controls_;  // those that a reply's parser must see
   MemoryEstimate memory_;
   std::unique_ptr<engine::Runner> runner_;
 

@@ -27,6 +27,21 @@ std::size_t usable_memory(const DeviceInfo& device) {
   return free - std::min(kReserve, free / 8);
 }
 
+// Control tokens that are part of what the format's replies are made of; what ends a turn never is.
+std::shared_ptr<const std::vector<std::int32_t>> reply_controls(const Tokenizer& tokenizer,
+                                                                std::span<const std::string> markers) {
+  auto found = std::make_shared<std::vector<std::int32_t>>();
+  for (std::int32_t token = 0; token < tokenizer.vocabulary(); ++token) {
+    if (!tokenizer.is_control(token) || tokenizer.is_end(token)) continue;
+    const std::string_view text = tokenizer.bytes(token, true);
+    const bool part = std::any_of(markers.begin(), markers.end(), [text](const std::string& marker) {
+      return !text.empty() && marker.find(text) != std::string::npos;
+    });
+    if (part) found->push_back(token);
+  }
+  return found;
+}
+
 Error does_not_fit(const ModelInfo& info, const MemoryEstimate& needed, std::size_t available) {
   return Error{Error::Code::exhausted,
                fmt::format("model '{}' does not fit: it needs {:.0f} MiB (weights {:.0f}, cache {:.0f}, "
@@ -133,6 +148,8 @@ Result<> LocalInference::start(const hal::Options& hardware, const engine::Optio
   model_.info.effective_context = memory->capacity.context;
   model_.info.parallel = options.parallel;
   controls_ = std::make_unique<ControlTokens>(*model_.tokenizer);
+  if (model_.reply_format)
+    reply_controls_ = reply_controls(*model_.tokenizer, model_.reply_format->markers());
   runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
                                   memory->capacity, options);
   most_texts_ = static_cast<std::size_t>(options.queue + options.parallel);

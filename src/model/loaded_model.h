@@ -11,6 +11,7 @@
 #include "core/graph.h"
 #include "core/model_file.h"
 #include "core/model_info.h"
+#include "core/reply.h"
 #include "core/result.h"
 #include "core/tokenizer.h"
 
@@ -21,7 +22,8 @@ struct LoadedModel {
   ModelInfo info;
   std::unique_ptr<ModelFile> file;
   std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<ChatFormat> chat_format;  // null: the model has no chat template
+  std::unique_ptr<ChatFormat> chat_format;    // null: the model has no chat template
+  std::unique_ptr<ReplyFormat> reply_format;  // of the same template
   Graph graph;
   std::vector<std::unique_ptr<Buffer>> buffers;
   std::vector<Weight> weights;  // by index of Graph::weights
@@ -53,5 +55,7 @@ Result<ModelInfo> inspect(const std::string& path);
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const ModelFile& file);
 // Null when the file has no template; bos and eos texts come from the tokenizer.
 Result<std::unique_ptr<ChatFormat>> load_chat_format(const ModelFile& file, const Tokenizer& tokenizer);
+// The other half of load_chat_format; null when the file has no template.
+std::unique_ptr<ReplyFormat> load_reply_format(const ModelFile& file, const Tokenizer& tokenizer);
 
 }  // namespace pensieve::model

@@ -75,6 +75,30 @@ Value message_value(const ChatMessage& message) {
   return std::move(entry).finish();
 }
 
+// As clients write it: what templates were made for.
+Value tool_value(const Tool& tool) {
+  DictBuilder function(nullptr);
+  function.set(own("name"), foreign(tool.name));
+  if (!tool.description.empty()) function.set(own("description"), foreign(tool.description));
+  const Result<util::Json> parameters = util::parse_json(tool.parameters);
+  function.set(
+      own("parameters"),
+      jinja::from_json(
+          parameters ? *parameters : util::Json{{"type", "object"}, {"properties", util::Json::object()}},
+          Origin::foreign));
+  DictBuilder entry(nullptr);
+  entry.set(own("type"), own("function"));
+  entry.set(own("function"), std::move(function).finish());
+  return std::move(entry).finish();
+}
+
+Value tools_value(const ChatRequest& request) {
+  if (request.tools.empty() || request.tool_choice.mode == ToolChoice::Mode::none) return Value::none();
+  ListBuilder list(nullptr);
+  for (const Tool& tool : request.tools) list.push(tool_value(tool));
+  return std::move(list).finish();
+}
+
 tl::unexpected<Error> refuse_arguments(std::string what) {
   return fail(Error::Code::invalid, std::move(what), "chat_template_kwargs");
 }
@@ -85,7 +109,7 @@ Result<ChatVariables> ChatVariables::make(const ChatRequest& request, const std:
                                           const std::string& eos_text) {
   ChatVariables variables;
   auto& entries = variables.entries_;
-  entries.push_back({own("tools"), Value::none()});
+  entries.push_back({own("tools"), tools_value(request)});
   entries.push_back({own("documents"), Value::none()});
   entries.push_back({own("add_generation_prompt"), Value(request.add_generation_prompt)});
   entries.push_back({own("bos_token"), own(bos_text)});

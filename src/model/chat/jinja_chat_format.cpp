@@ -10,6 +10,7 @@
 #include "model/chat/chat_variables.h"
 #include "model/chat/jinja/failure.h"
 #include "model/chat/template.h"
+#include "model/chat/tool_prompt.h"
 #include "util/json.h"
 
 namespace pensieve::model {
@@ -92,12 +93,22 @@ Prompt to_prompt(const RenderedText& rendered) {
 class JinjaChatFormat : public ChatFormat {
  public:
   JinjaChatFormat(Template parsed, std::string bos_text, std::string eos_text)
-      : template_(std::move(parsed)), bos_text_(std::move(bos_text)), eos_text_(std::move(eos_text)) {}
+      : template_(std::move(parsed)), bos_text_(std::move(bos_text)), eos_text_(std::move(eos_text)) {
+    if (shows_tools(false)) {
+      tools_ = Tools::shown;
+    } else if (shows_tools(true)) {
+      tools_ = Tools::with_system;
+    }
+  }
 
   Result<Prompt> render(const ChatRequest& request) const override {
     Result<ChatVariables> variables = ChatVariables::make(request, bos_text_, eos_text_);
     if (!variables) return tl::unexpected(variables.error());
-    const std::vector<ChatMessage> messages = with_known_roles(request.messages);
+    std::vector<ChatMessage> messages = with_known_roles(request.messages);
+    if (offers_tools(request)) {
+      if (tools_ == Tools::with_system) messages = with_system(std::move(messages));
+      if (tools_ == Tools::unknown) messages = with_tools_in_system(std::move(messages), request.tools);
+    }
     Result<RenderedText> best = attempt(*variables, messages);
     if (best && complete(*variables, messages, best->text)) return to_prompt(*best);
     if (!best && best.error().code == Error::Code::exhausted) return tl::unexpected(best.error());
@@ -117,6 +128,27 @@ class JinjaChatFormat : public ChatFormat {
   }
 
  private:
+  enum class Tools : std::uint8_t {
+    unknown,      // the template does not look at them
+    with_system,  // shown where there is a system message
+    shown,
+  };
+
+  // Found by trying: whether a tool's name is in the prompt.
+  bool shows_tools(bool with_system_message) const {
+    ChatRequest request;
+    request.tools.push_back({probe_word(0), "A tool.", R"({"type":"object","properties":{}})", false});
+    ChatMessage message;
+    message.role = "user";
+    message.content = "Hello";
+    request.messages.push_back(message);
+    if (with_system_message) request.messages = with_system(std::move(request.messages));
+    const Result<ChatVariables> variables = ChatVariables::make(request, bos_text_, eos_text_);
+    if (!variables) return false;
+    const Result<RenderedText> prompt = attempt(*variables, request.messages);
+    return prompt && prompt->text.find(probe_word(0)) != std::string::npos;
+  }
+
   Result<RenderedText> attempt(const ChatVariables& variables,
                                const std::vector<ChatMessage>& messages) const {
     return template_.render_marked(variables.with_messages(messages));
@@ -139,6 +171,7 @@ class JinjaChatFormat : public ChatFormat {
 
   Template template_;
   std::string bos_text_, eos_text_;
+  Tools tools_ = Tools::unknown;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.frames = {{"<|START_RESPONSE|>", "<|END_RESPONSE|>"}};
   rules.frames_anywhere = true;
   rules.calls = {{"<|START_ACTION|>", tagged_json({"<|START_ACTION|>", "<|END_ACTION|>"})}};
+  rules.inner = {"<|END_ACTION|>"};
 }
 
 }  // namespace

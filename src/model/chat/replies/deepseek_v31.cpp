@@ -20,6 +20,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                .close = "<｜tool▁call▁end｜>",
                                                .section_close = "<｜tool▁calls▁end｜>"});
   rules.calls = {{"<｜tool▁calls▁begin｜>", reader}, {"<｜tool▁call▁begin｜>", reader}};
+  rules.inner = {"<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"};
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ void fill(ReplyRules& rules, const OfferedTools& tools) {
   rules.frames = {{">>>all\n", ""}};
   rules.frames_anywhere = true;
   for (const std::string& name : tools.names()) {
-    const std::string opening = ">>>" + name + "\n";
+    std::string opening = ">>>";
+    opening.append(name).append("\n");
     rules.calls.push_back({opening, named_json({.section_open = "",
                                                 .open = ">>>",
                                                 .name_prefix = "",

@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 1> kSigns{"<|tool_call>"};
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<turn|>", "<eos>", "<|tool_response>"};
   rules.calls = {{"<|tool_call>", gemma4_calls()}};
+  rules.inner = {"<tool_call|>", "<|\"|>"};
 }
 
 }  // namespace

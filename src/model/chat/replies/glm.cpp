@@ -22,6 +22,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                   .call_close = "</tool_call>",
                                                   .one_newline = false,
                                                   .several = false})}};
+  rules.inner = {"</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ constexpr std::array<std::string_view, 3> kSigns{"<|channel|>", "<|message|>", "
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end|>", "<|return|>", "<|call|>", "<|start|>"};
   rules.harmony = true;
+  rules.inner = {"<|channel|>", "<|message|>", "<|constrain|>"};
 }
 
 }  // namespace

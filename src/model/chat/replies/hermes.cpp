@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 1> kSigns{"<tool_call>"};
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"};
   rules.calls = {{"<tool_call>", tagged_json({"<tool_call>", "</tool_call>"})}};
+  rules.inner = {"</tool_call>"};
 }
 
 }  // namespace

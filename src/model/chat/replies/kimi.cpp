@@ -21,6 +21,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                .section_close = "<|tool_calls_section_end|>",
                                                .numbered = true});
   rules.calls = {{"<|tool_calls_section_begin|>", reader}, {"<|tool_call_begin|>", reader}};
+  rules.inner = {"<|tool_call_argument_begin|>", "<|tool_call_end|>", "<|tool_calls_section_end|>"};
 }
 
 }  // namespace

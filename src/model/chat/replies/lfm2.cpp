@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 1> kSigns{"<|tool_list_start|>"};
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|im_end|>", "<|endoftext|>"};
   rules.calls = {{"<|tool_call_start|>", python_list("<|tool_call_start|>", "<|tool_call_end|>")}};
+  rules.inner = {"<|tool_call_end|>"};
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                           .call_close = "</invoke>",
                                                           .one_newline = false,
                                                           .several = true})}};
+  rules.inner = {"</minimax:tool_call>"};
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                               .fence = "",
                                               .close = "",
                                               .section_close = ""})}};
+  rules.inner = {"[CALL_ID]", "[ARGS]"};
 }
 
 }  // namespace

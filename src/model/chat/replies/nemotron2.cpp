@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 1> kSigns{"<TOOLCALL>"};
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<SPECIAL_12>"};
   rules.calls = {{"<TOOLCALL>", tagged_json({"<TOOLCALL>", "</TOOLCALL>"})}};
+  rules.inner = {"</TOOLCALL>"};
 }
 
 }  // namespace

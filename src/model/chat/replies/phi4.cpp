@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 3> kSigns{"<|tool_call|>", "<|/tool_call|
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end|>", "<|endoftext|>"};
   rules.calls = {{"<|tool_call|>", tagged_json({"<|tool_call|>", "<|/tool_call|>"})}};
+  rules.inner = {"<|/tool_call|>"};
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                     .one_newline = true,
                                                     .several = false});
   rules.calls = {{"<tool_call>", reader}, {"<function=", reader}};
+  rules.inner = {"</tool_call>"};
 }
 
 }  // namespace

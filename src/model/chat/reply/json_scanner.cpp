@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kDeepest = 64;         // as util::parse_json
 constexpr std::size_t kLongestScalar = 400;  // no double needs more digits
 
-bool is_space(char c) {
+bool json_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
@@ -40,7 +40,7 @@ JsonScanner::Outcome JsonScanner::scan(std::string_view text) {
         scalar_.clear();
         value_ended(at_);
       }
-      good = is_space(c) || structural(c);
+      good = json_space(c) || structural(c);
     }
     if (!good) return Outcome::invalid;
     ++at_;

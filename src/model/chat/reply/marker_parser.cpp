@@ -198,6 +198,7 @@ bool MarkerParser::read_text(bool at_end, std::vector<ReplyPiece>& out) {
       whole_ = false;
       if (content_.empty() && (c == '{' || c == '[' || c == '`')) {
         start_call(rules_.whole(context_));
+        without_marker_ = true;
         return true;
       }
       if (!content_.empty()) continue;
@@ -258,6 +259,7 @@ void MarkerParser::pass(const Marker& marker, std::vector<ReplyPiece>& out) {
 
 void MarkerParser::start_call(std::unique_ptr<CallReader> reader) {
   reader_ = std::move(reader);
+  without_marker_ = false;
   mode_ = Mode::call;
 }
 
@@ -292,6 +294,7 @@ void MarkerParser::give_up_call(bool cut_off, std::vector<ReplyPiece>& out) {
     lines_.restart();
   }
   if (cut_off) return write_raw(out);
+  if (without_marker_) return;
   ++failed_calls_;
   if (reader_->committed() > 0 || at_ == held_.size()) return;
   Found found = find_marker(true);

@@ -70,6 +70,7 @@ class MarkerParser final : public ReplyParser {
   bool whole_ = false;            // the answer may still be calls without markers
   std::size_t failed_calls_ = 0;  // what began like a call and was none
   std::unique_ptr<CallReader> reader_;
+  bool without_marker_ = false;  // reader_ reads a whole answer
   PieceWriter content_{ReplyPiece::Kind::content}, reasoning_{ReplyPiece::Kind::reasoning};
   LineTracker lines_;
 };

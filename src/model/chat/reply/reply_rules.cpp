@@ -46,6 +46,7 @@ std::unique_ptr<ReplyParser> make_parser(ReplyRules rules, std::shared_ptr<const
 
 std::vector<std::string> markers_of(const ReplyRules& rules) {
   std::vector<std::string> all = rules.ends;
+  all.insert(all.end(), rules.inner.begin(), rules.inner.end());
   const auto add = [&all](const std::string& text) {
     if (!text.empty()) all.push_back(text);
   };

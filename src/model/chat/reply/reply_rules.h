@@ -28,9 +28,10 @@ struct ReplyRules {
   bool frames_anywhere = false;   // else only where a thinking block could open
   std::vector<std::string> ends;  // end of turn
   std::vector<CallOpening> calls;
-  CallReaderFactory whole;  // the whole answer may be calls without markers; empty: never
-  std::string unwritten;    // begins every part; the prompt ends in it, so the reply lacks the first one
-  bool harmony = false;     // channels: harmony_parser.h; only `ends` counts
+  std::vector<std::string> inner;  // markers that only readers of calls look for
+  CallReaderFactory whole;         // the whole answer may be calls without markers; empty: never
+  std::string unwritten;  // begins every part; the prompt ends in it, so the reply lacks the first one
+  bool harmony = false;   // channels: harmony_parser.h; only `ends` counts
 };
 
 // A family of templates whose models answer in one format. Of the families whose signs all stand in a
@@ -48,6 +49,7 @@ std::vector<ReplyRules::Pair> known_thinking(std::string_view template_source);
 
 std::unique_ptr<ReplyParser> make_parser(ReplyRules rules, std::shared_ptr<const OfferedTools> tools,
                                          std::optional<std::string_view> prompt_tail);
+// Every text of the format that may be a control token of the model.
 std::vector<std::string> markers_of(const ReplyRules& rules);
 
 }  // namespace pensieve::model::reply

@@ -101,9 +101,12 @@ class WholeJsonReader final : public CallReader {
       skip_space(text);
       if (at_ == text.size()) break;
       if (semicolons_ && text[at_] == ';' && !fenced_) {
-        ++at_;
+        const std::size_t semicolon = at_++;
         skip_space(text);
-        if (at_ == text.size()) break;
+        if (at_ == text.size()) {
+          at_ = at_end ? at_ : semicolon;
+          break;
+        }
         begin_ = at_;
         ended_ = false;
         return read(text, at_end);
