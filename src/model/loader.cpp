@@ -81,7 +81,7 @@ Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string
   model.file = std::move(file);
   model.tokenizer = std::move(*tokenizer);
   model.chat_format = std::move(*chat_format);
-  model.reply_format = load_reply_format(*file, *model.tokenizer);
+  model.reply_format = load_reply_format(*model.file, *model.tokenizer);
   model.graph = std::move(*graph);
   model.buffers = std::move(bound->buffers);
   model.weights = std::move(bound->weights);

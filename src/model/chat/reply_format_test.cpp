@@ -70,25 +70,31 @@ Json read(const ReplyFormat& format, const ChatRequest& request, std::optional<s
 }
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all {
+  static const std::vector<Family> all{
       {"hermes",
        "<tool_call><think></think>",
        "<|im_start|>assistant\n",
        {{"  plain\n", R"({"c":"  plain\n"})"},
-        {"Hm.\n\n<tool_call>\n{\"name\": \"get\", \"arguments\": {\"city\": \"a</tool_call>\"}}\n</tool_call>\nSo.",
+        {"Hm.\n\n<tool_call>\n{\"name\": \"get\", \"arguments\": {\"city\": "
+         "\"a</tool_call>\"}}\n</tool_call>\nSo.",
          R"({"c":"Hm.\nSo.","t":[["get",{"city":"a</tool_call>"}]]})"},
-        {"<tool_call>{\"arguments\":\"{\\\"days\\\":1}\",\"name\":\"get\"}<|im_end|>", R"({"t":[["get",{"days":1}]]})"},
-        {"x\n<tool_call>\n{\"name\": get}\n</tool_call>", R"({"c":"x\n<tool_call>\n{\"name\": get}\n</tool_call>"})"},
+        {"<tool_call>{\"arguments\":\"{\\\"days\\\":1}\",\"name\":\"get\"}<|im_end|>",
+         R"({"t":[["get",{"days":1}]]})"},
+        {"x\n<tool_call>\n{\"name\": get}\n</tool_call>",
+         R"({"c":"x\n<tool_call>\n{\"name\": get}\n</tool_call>"})"},
         {"<tool_call>\n{\"name\": \"get\", \"arg", R"({"c":"<tool_call>\n{\"name\": \"get\", \"arg"})"},
-        {"<tool_call>{\"name\":\"get\"}</tool_call>\n<tool_call>{]", R"({"c":"<tool_call>{]","t":[["get",{}]]})"},
+        {"<tool_call>{\"name\":\"get\"}</tool_call>\n<tool_call>{]",
+         R"({"c":"<tool_call>{]","t":[["get",{}]]})"},
         {"<think>\na <tool_call>{\"name\":\"get\"}</tool_call>\n</think>\n\nb\n<think>c</think>",
          R"({"c":"b","r":"a <tool_call>{\"name\":\"get\"}</tool_call>\nc"})"},
-        {"`<think>` and <think> in a line\n```\n<think>\n```", R"({"c":"`<think>` and <think> in a line\n```\n<think>\n```"})"},
+        {"`<think>` and <think> in a line\n```\n<think>\n```",
+         R"({"c":"`<think>` and <think> in a line\n```\n<think>\n```"})"},
         {"<think>cut", R"({"r":"cut"})"}}},
       {"qwen3_coder",
        "<tool_call><function=<parameter=",
        "",
-       {{"<tool_call>\n<function=put>\n<parameter=text>\n\na\n</b>\n\n</parameter>\n<parameter=on>\nTrue\n</parameter>\n"
+       {{"<tool_call>\n<function=put>\n<parameter=text>\n\na\n</b>\n\n</parameter>\n<parameter=on>\nTrue\n</"
+         "parameter>\n"
          "</function>\n</tool_call>",
          R"({"t":[["put",{"text":"\na\n</b>\n","on":true}]]})"},
         {"<function=get><parameter=days>3</parameter></function>", R"({"t":[["get",{"days":3}]]})"},
@@ -103,13 +109,15 @@ const std::vector<Family>& families() {
       {"minimax",
        "<minimax:tool_call>",
        "",
-       {{"<minimax:tool_call>\n<invoke name=\"get\">\n<parameter name=\"days\">3</parameter>\n</invoke>\n<invoke "
+       {{"<minimax:tool_call>\n<invoke name=\"get\">\n<parameter "
+         "name=\"days\">3</parameter>\n</invoke>\n<invoke "
          "name=\"get\"></invoke>\n</minimax:tool_call>[e~[",
          R"({"t":[["get",{"days":3}],["get",{}]]})"}}},
       {"mistral",
        "[TOOL_CALLS]",
        "[/INST]",
-       {{"a [TOOL_CALLS] [{\"name\":\"get\",\"arguments\":{},\"id\":\"1\"}, {\"name\":\"put\",\"arguments\":{\"on\":false}}",
+       {{"a [TOOL_CALLS] [{\"name\":\"get\",\"arguments\":{},\"id\":\"1\"}, "
+         "{\"name\":\"put\",\"arguments\":{\"on\":false}}",
          R"({"c":"a","t":[["get",{}],["put",{"on":false}]]})"}}},
       {"mistral_args",
        "[TOOL_CALLS][ARGS][THINK]",
@@ -125,24 +133,27 @@ const std::vector<Family>& families() {
       {"deepseek_v31",
        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>",
        "",
-       {{"a<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁call▁begin｜>put<｜tool▁sep｜>{",
+       {{"a<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get<｜tool▁sep｜>{}<｜tool▁call▁end｜><"
+         "｜tool▁call▁begin｜>put<｜tool▁sep｜>{",
          R"({"c":"a\n<｜tool▁call▁begin｜>put<｜tool▁sep｜>{","t":[["get",{}]]})"}}},
       {"deepseek_r1",
        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>```json",
        "",
-       {{"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get\n```json\n{\"city\":\"```\"}\n```<｜tool▁call▁end｜>",
+       {{"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get\n```json\n{\"city\":\"```\"}"
+         "\n```<｜tool▁call▁end｜>",
          R"({"t":[["get",{"city":"```"}]]})"}}},
       {"kimi",
        "<|tool_calls_section_begin|>",
        "",
-       {{"<|tool_calls_section_begin|><|tool_call_begin|>functions.get:3<|tool_call_argument_begin|> {}<|tool_call_end|>"
+       {{"<|tool_calls_section_begin|><|tool_call_begin|>functions.get:3<|tool_call_argument_begin|> "
+         "{}<|tool_call_end|>"
          "<|tool_calls_section_end|>\nb",
          R"({"c":"b","t":[["get",{}]]})"}}},
       {"functionary31",
        "<function=<|python_tag|>",
        "",
        {{"<function=get>{\"days\":1}</function>", R"({"t":[["get",{"days":1}]]})"},
-        {"<|python_tag|>print(1)\n<|eom_id|>", R"({"t":[["python",{"code":"print(1)"}]]})"}}},
+        {"<|python_tag|>x = 1\n<|eom_id|>", R"({"t":[["python",{"code":"x = 1"}]]})"}}},
       {"functionary32",
        ">>> all <|start_header_id|>",
        "\n\n>>>",
@@ -170,17 +181,21 @@ const std::vector<Family>& families() {
       {"gemma4",
        "<|tool_call><|channel>thought",
        "<|turn>model\n",
-       {{"<|channel>thought\nr\n<channel|><|tool_call>call:get{city:<|\"|>a}<|\"|>,days:3}<tool_call|><turn|>",
+       {{"<|channel>thought\nr\n<channel|><|tool_call>call:get{city:<|\"|>a}<|\"|>,days:3}<tool_call|><turn|"
+         ">",
          R"({"r":"r","t":[["get",{"city":"a}","days":3}]]})"}}},
       {"command_r",
        "<|START_ACTION|><|START_THINKING|>",
        "",
-       {{"<|START_THINKING|>r<|END_THINKING|><|START_RESPONSE|>a<|END_RESPONSE|><|END_OF_TURN_TOKEN|>", R"({"c":"a","r":"r"})"},
-        {"<|START_ACTION|>[\n{\"tool_name\":\"get\",\"parameters\":{}}\n]<|END_ACTION|>", R"({"t":[["get",{}]]})"}}},
+       {{"<|START_THINKING|>r<|END_THINKING|><|START_RESPONSE|>a<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
+         R"({"c":"a","r":"r"})"},
+        {"<|START_ACTION|>[\n{\"tool_name\":\"get\",\"parameters\":{}}\n]<|END_ACTION|>",
+         R"({"t":[["get",{}]]})"}}},
       {"gpt_oss",
        "<|channel|><|message|><|start|>",
        "<|start|>assistant",
-       {{"<|channel|>analysis<|message|>r<|end|><|start|>assistant<|channel|>commentary<|message|>a<|end|><|start|>assistant"
+       {{"<|channel|>analysis<|message|>r<|end|><|start|>assistant<|channel|>commentary<|message|>a<|end|><|"
+         "start|>assistant"
          "<|channel|>commentary to=functions.get <|constrain|>json<|message|>{\"city\":\"<|end|>\"}<|call|>",
          R"({"c":"a","r":"r","t":[["get",{"city":"<|end|>"}]]})"},
         {" to=functions.get<|channel|>commentary<|message|>{oops}<|call|>",
@@ -193,78 +208,78 @@ const std::vector<Family>& families() {
         {"{\"city\":1}", R"({"c":"{\"city\":1}"})"},
         {"\n  a\n", R"({"c":"\n  a\n"})"}}},
   };
-      return all;
-  }
+  return all;
+}
 
-  TEST(ReplyFormat, EachFamilysRepliesMeanTheirMessage) {
-    for (const Family& family : families()) {
-      const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
-      for (const Case& one : family.cases) {
-        EXPECT_EQ(read(*format, request_with_tools(), family.tail, one.reply), Json::parse(one.message))
-            << family.name << ": " << one.reply;
+TEST(ReplyFormat, EachFamilysRepliesMeanTheirMessage) {
+  for (const Family& family : families()) {
+    const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
+    for (const Case& one : family.cases) {
+      EXPECT_EQ(read(*format, request_with_tools(), family.tail, one.reply), Json::parse(one.message))
+          << family.name << ": " << one.reply;
+    }
+  }
+}
+
+TEST(ReplyFormat, TheMessageDoesNotDependOnTheCuts) {
+  for (const Family& family : families()) {
+    const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
+    for (const Case& one : family.cases) {
+      const std::string_view reply = one.reply;
+      const Json whole = read(*format, request_with_tools(), family.tail, reply);
+      std::vector<std::size_t> everywhere;
+      for (std::size_t cut = 0; cut <= reply.size(); ++cut) {
+        EXPECT_EQ(read(*format, request_with_tools(), family.tail, reply, {cut}), whole)
+            << reply << " at " << cut;
+        everywhere.push_back(cut);
       }
+      EXPECT_EQ(read(*format, request_with_tools(), family.tail, reply, everywhere), whole) << reply;
     }
   }
+}
 
-  TEST(ReplyFormat, TheMessageDoesNotDependOnTheCuts) {
-    for (const Family& family : families()) {
-      const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
-      for (const Case& one : family.cases) {
-        const std::string_view reply = one.reply;
-        const Json whole = read(*format, request_with_tools(), family.tail, reply);
-        std::vector<std::size_t> everywhere;
-        for (std::size_t cut = 0; cut <= reply.size(); ++cut) {
-          EXPECT_EQ(read(*format, request_with_tools(), family.tail, reply, {cut}), whole)
-              << reply << " at " << cut;
-          everywhere.push_back(cut);
-        }
-        EXPECT_EQ(read(*format, request_with_tools(), family.tail, reply, everywhere), whole) << reply;
-      }
-    }
+TEST(ReplyFormat, WithoutToolsNothingIsACall) {
+  for (const Family& family : families()) {
+    const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
+    for (const Case& one : family.cases)
+      EXPECT_FALSE(read(*format, ChatRequest{}, family.tail, one.reply).contains("t")) << one.reply;
+    ChatRequest none = request_with_tools();
+    none.tool_choice.mode = ToolChoice::Mode::none;
+    EXPECT_FALSE(read(*format, none, family.tail, family.cases.front().reply).contains("t"));
   }
+}
 
-  TEST(ReplyFormat, WithoutToolsNothingIsACall) {
-    for (const Family& family : families()) {
-      const std::unique_ptr<ReplyFormat> format = make_reply_format(family.source, "");
-      for (const Case& one : family.cases)
-        EXPECT_FALSE(read(*format, ChatRequest{}, family.tail, one.reply).contains("t")) << one.reply;
-      ChatRequest none = request_with_tools();
-      none.tool_choice.mode = ToolChoice::Mode::none;
-      EXPECT_FALSE(read(*format, none, family.tail, family.cases.front().reply).contains("t"));
-    }
-  }
+TEST(ReplyFormat, ThePromptsEndDecidesWhetherThinkingIsOpen) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call><think></think>", "");
+  const auto message = [&](std::optional<std::string_view> tail, std::string_view reply) {
+    return read(*format, request_with_tools(), tail, reply);
+  };
+  EXPECT_EQ(message("x<think>\n", "r\n</think>\n\na"), Json::parse(R"({"c":"a","r":"r"})"));
+  EXPECT_EQ(message("x<think>\n", "<think>\nr</think>a"), Json::parse(R"({"c":"a","r":"r"})"));
+  EXPECT_EQ(message("<think>\n\n</think>\n\n", "\n\na"), Json::parse(R"({"c":"a"})"));
+  EXPECT_EQ(message(std::nullopt, "r\n</think>\na"), Json::parse(R"({"c":"a","r":"r"})"));
+  EXPECT_EQ(message(std::nullopt, "a, and no tag"), Json::parse(R"({"c":"a, and no tag"})"));
+}
 
-  TEST(ReplyFormat, ThePromptsEndDecidesWhetherThinkingIsOpen) {
-    const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call><think></think>", "");
-    const auto message = [&](std::optional<std::string_view> tail, std::string_view reply) {
-      return read(*format, request_with_tools(), tail, reply);
-    };
-    EXPECT_EQ(message("x<think>\n", "r\n</think>\n\na"), Json::parse(R"({"c":"a","r":"r"})"));
-    EXPECT_EQ(message("x<think>\n", "<think>\nr</think>a"), Json::parse(R"({"c":"a","r":"r"})"));
-    EXPECT_EQ(message("<think>\n\n</think>\n\n", "\n\na"), Json::parse(R"({"c":"a"})"));
-    EXPECT_EQ(message(std::nullopt, "r\n</think>\na"), Json::parse(R"({"c":"a","r":"r"})"));
-    EXPECT_EQ(message(std::nullopt, "a, and no tag"), Json::parse(R"({"c":"a, and no tag"})"));
-  }
+TEST(ReplyFormat, TextGoesOutAsItComesAndOnlyAsLittleAsNeededIsHeld) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call>", "");
+  const std::unique_ptr<ReplyParser> parser = format->parser(request_with_tools(), "");
+  std::vector<ReplyPiece> pieces;
+  parser->feed("Hello wor", pieces);
+  EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello wor"})"));
+  parser->feed("ld <tool", pieces);
+  EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello world"})"));
+  parser->feed("box>", pieces);
+  EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello world <toolbox>"})"));
+}
 
-  TEST(ReplyFormat, TextGoesOutAsItComesAndOnlyAsLittleAsNeededIsHeld) {
-    const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call>", "");
-    const std::unique_ptr<ReplyParser> parser = format->parser(request_with_tools(), "");
-    std::vector<ReplyPiece> pieces;
-    parser->feed("Hello wor", pieces);
-    EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello wor"})"));
-    parser->feed("ld <tool", pieces);
-    EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello world"})"));
-    parser->feed("box>", pieces);
-    EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello world <toolbox>"})"));
-  }
-
-  TEST(ReplyFormat, ThousandsOfBrokenCallsEndInReasonableTime) {
-    const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call><function=<parameter=", "");
-    std::string reply;
-    for (int i = 0; i < 20'000; ++i) reply += "<tool_call><function=f><parameter=x>";
-    reply += "</parameter>!";
-    EXPECT_EQ(read(*format, request_with_tools(), "", reply)["c"], reply);
-  }
+TEST(ReplyFormat, ThousandsOfBrokenCallsEndInReasonableTime) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call><function=<parameter=", "");
+  std::string reply;
+  for (int i = 0; i < 20'000; ++i) reply += "<tool_call><function=f><parameter=x>";
+  reply += "</parameter>!";
+  EXPECT_EQ(read(*format, request_with_tools(), "", reply)["c"], reply);
+}
 
 }  // namespace
 }  // namespace pensieve::model
