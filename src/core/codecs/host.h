@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "core/codec.h"
+#include "core/codecs/fit.h"
 #include "core/half.h"
 
 #define PENSIEVE_HOST 1

@@ -16,5 +16,26 @@ PENSIEVE_FN void mxfp4_decode8(PENSIEVE_GLOBAL const unsigned char* block, int f
 }
 
 #ifdef PENSIEVE_HOST
-#define PENSIEVE_CODEC_ENCODER nullptr
+// The exponent that puts the largest magnitude below 8, as the format's specification has it; then the nearest
+// level.
+static void mxfp4_encode(const float* in, unsigned char* block) {
+  float largest = 0.0F;
+  for (int i = 0; i < 32; ++i) largest = fmaxf(largest, fabsf(finite_or_zero(in[i])));
+  int exponent = 0;
+  if (largest > 0.0F) frexpf(largest, &exponent);  // largest = f * 2^exponent, f in [0.5, 1)
+  const int e = largest > 0.0F ? nearest_level((float)(exponent - 3 + 127), 0, 254) : 0;
+  memset(block, 0, mxfp4_block_bytes);
+  block[0] = (unsigned char)e;
+  const float half_scale = float_from_bits(e < 2 ? 0x00200000U << e : (unsigned int)(e - 1) << 23);
+  for (int i = 0; i < 32; ++i) {
+    const float value = finite_or_zero(in[i]);
+    int best = value < 0.0F ? 8 : 0;
+    for (int level = best, end = best + 8; level < end; ++level) {
+      const float off = fabsf(value - half_scale * (float)mxfp4_levels[level]);
+      if (off < fabsf(value - half_scale * (float)mxfp4_levels[best])) best = level;
+    }
+    block[1 + (i & 15)] |= (unsigned char)(best << i / 16 * 4);
+  }
+}
+#define PENSIEVE_CODEC_ENCODER &mxfp4_encode
 #endif

@@ -13,5 +13,19 @@ PENSIEVE_FN void q5_0_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-#define PENSIEVE_CODEC_ENCODER nullptr
+// The value of largest magnitude becomes -16 d, so that all levels are used.
+static void q5_0_encode(const float* in, unsigned char* block) {
+  float largest = 0.0F;
+  for (int i = 0; i < 32; ++i) largest = fabsf(in[i]) > fabsf(largest) ? in[i] : largest;
+  const unsigned short d_bits = float_to_half(largest / -16.0F);
+  memcpy(block, &d_bits, 2);
+  memset(block + 2, 0, 20);
+  const float inverse = inverse_of(largest / -16.0F);
+  for (int i = 0; i < 32; ++i) {
+    const int q = nearest_level(in[i] * inverse, -16, 15) + 16;
+    block[2 + i / 8] |= (unsigned char)(q >> 4 << i % 8);
+    block[6 + (i & 15)] |= (unsigned char)((q & 15) << i / 16 * 4);
+  }
+}
+#define PENSIEVE_CODEC_ENCODER &q5_0_encode
 #endif

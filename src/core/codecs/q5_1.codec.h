@@ -14,5 +14,22 @@ PENSIEVE_FN void q5_1_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-#define PENSIEVE_CODEC_ENCODER nullptr
+// The least value is the minimum, the greatest is 31 steps above.
+static void q5_1_encode(const float* in, unsigned char* block) {
+  float low = finite_or_zero(in[0]), high = low;
+  for (int i = 1; i < 32; ++i) {
+    low = fminf(low, finite_or_zero(in[i]));
+    high = fmaxf(high, finite_or_zero(in[i]));
+  }
+  const unsigned short bits[2] = {float_to_half((high - low) / 31.0F), float_to_half(low)};
+  memcpy(block, bits, 4);
+  memset(block + 4, 0, 20);
+  const float inverse = inverse_of((high - low) / 31.0F);
+  for (int i = 0; i < 32; ++i) {
+    const int q = nearest_level((in[i] - low) * inverse, 0, 31);
+    block[4 + i / 8] |= (unsigned char)(q >> 4 << i % 8);
+    block[8 + (i & 15)] |= (unsigned char)((q & 15) << i / 16 * 4);
+  }
+}
+#define PENSIEVE_CODEC_ENCODER &q5_1_encode
 #endif
