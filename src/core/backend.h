@@ -45,7 +45,7 @@ struct Segment {
 };
 
 struct PlanOptions {
-  std::int32_t page_tokens = 32;  // tokens in a page of state
+  std::int32_t page_tokens = 16;  // tokens in a page of state
   std::int32_t page_count = 0;    // pages that the engine may hand out, in each group; memory grows with use
   std::int32_t slot_count = 0;    // recurrent slots
   std::int32_t max_rows = 0;      // largest batch, in rows

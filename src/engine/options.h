@@ -14,7 +14,7 @@ struct Options {
   std::int64_t parallel = 16;    // sequences that run at once
   std::int64_t queue = 1024;     // requests that may wait
   std::int64_t step_rows = 512;  // most rows (prompt and decode) in one step
-  std::int64_t page_tokens = 32;
+  std::int64_t page_tokens = 16;
   std::int64_t kv_tokens =
       0;  // tokens of state kept in all, shared by sequences and cache; 0: what the context needs
   std::string kv_type = "f16";

@@ -11,12 +11,14 @@ namespace pensieve::server {
 
 class RequestCounts;
 class OpenStreams;
+class SessionStore;
 
 struct Context {
   manage::Services& services;
   const Options& options;
   RequestCounts& counts;
   OpenStreams& streams;
+  SessionStore& sessions;
   std::atomic<bool> draining = false;  // the server is about to stop and takes no new work
 };
 

@@ -26,6 +26,7 @@ struct Options {
   std::int64_t drain_timeout = 30;
   std::int64_t resume_timeout = 300;
   std::int64_t resume_bytes = 64 << 20;
+  std::string session_file;
   bool test_endpoints = false;
 };
 
@@ -117,6 +118,9 @@ inline constexpr std::array kOptions{
                     .unit = "bytes",
                     .minimum = 0,
                     .maximum = 1LL << 36},
+    Option<Options>{.key = "session_file",
+                    .member = &Options::session_file,
+                    .help = "where sessions are kept (SQLite); empty: ~/.pensieve/sessions.db"},
     Option<Options>{.key = "test_endpoints",
                     .member = &Options::test_endpoints,
                     .help = "also serve /_ws/echo, for conformance tests of WebSocket"},

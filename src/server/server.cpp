@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 
 #include "server/access.h"
@@ -11,9 +12,20 @@
 #include "server/endpoint.h"
 #include "server/http/listener.h"
 #include "server/request_counts.h"
+#include "server/sessions/session_store.h"
 #include "server/streams/open_streams.h"
 
 namespace pensieve::server {
+namespace {
+
+// Beside the models, unless told otherwise; in memory for who has no home.
+std::string session_file(const Options& options) {
+  if (!options.session_file.empty()) return options.session_file;
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? ":memory:" : std::string(home) + "/.pensieve/sessions.db";
+}
+
+}  // namespace
 
 // In the order of construction; the listener goes first.
 struct Server::Parts {
@@ -21,13 +33,15 @@ struct Server::Parts {
       : options(wanted),
         streams({.keep = std::chrono::seconds(wanted.resume_timeout),
                  .bytes = static_cast<std::size_t>(wanted.resume_bytes)}),
-        context{services, options, counts, streams},
+        sessions(session_file(wanted), services.log),
+        context{services, options, counts, streams, sessions},
         keys(options.api_key),
         hosts(options.host, options.allowed_host) {}
 
   const Options options;
   RequestCounts counts;
   OpenStreams streams;
+  SessionStore sessions;
   Context context;
   KeyRing keys;
   HostNames hosts;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::array kChatFields{
     Field{"messages", FieldKind::list},
+    Field{"session", FieldKind::text},
     Field{"max_completion_tokens", FieldKind::integer, 1, 2147483647.0},
     Field{"logprobs", FieldKind::boolean},
     Field{"top_logprobs", FieldKind::integer, 0, 20},
@@ -107,6 +108,7 @@ Result<Call> read_chat_call(const Json& body) {
   ChatRequest chat;
   chat.messages = std::move(*messages);
   chat.template_arguments = template_arguments(body);
+  call.session = text_field(body, "session");
   generation.prompt = std::move(chat);
   call.unknown = unknown_fields(body, {generation_fields(), kChatFields});
   return call;

@@ -44,11 +44,11 @@ int http_status(const Error& error) {
     case Code::not_found:
       return 404;
     case Code::exhausted:
-      return error.reason == "context_length_exceeded" ? 400 : 503;
+      return error.reason == "context_length_exceeded" || error.reason == "session_full" ? 400 : 503;
     case Code::cancelled:
       return 499;
     case Code::unavailable:
-      return 503;
+      return error.reason == "session_busy" ? 409 : 503;
     case Code::io:
     case Code::internal:
       return 500;

@@ -51,7 +51,6 @@ constexpr std::array kFields{
     // off.
     Field{"grammar", FieldKind::refused},
     Field{"json_schema", FieldKind::refused},
-    Field{"session", FieldKind::refused},
     Field{"lora", FieldKind::refused},
     Field{"dry_multiplier", FieldKind::refused},
     Field{"dry_base", FieldKind::refused, 0, 0, {}, 1.75},

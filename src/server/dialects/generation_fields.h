@@ -15,7 +15,8 @@ namespace pensieve::server {
 
 // What a client asked for, checked as far as possible without knowing the model.
 struct Call {
-  std::string model;  // empty: the server's only one
+  std::string model;    // empty: the server's only one
+  std::string session;  // of which this is a turn; empty: none
   bool stream = false;
   bool include_usage = false;        // a last chunk with the usage
   GenerationRequest generation;      // its sampling is set by fit_to_model

@@ -20,7 +20,7 @@ std::string_view version_text() {
 ReplyHead make_reply_head(std::string_view id_prefix, std::string_view model) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return {random_id(id_prefix), std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-          std::string(model)};
+          std::string(model), {}};
 }
 
 void append_reply_head(const ReplyHead& head, std::string_view object, std::string& out) {
@@ -32,6 +32,9 @@ void append_reply_head(const ReplyHead& head, std::string_view object, std::stri
   append_string(head.model, out);
   out += ",\"system_fingerprint\":";
   append_string(version_text(), out);
+  if (head.session_id.empty()) return;
+  out += ",\"session_id\":";
+  append_string(head.session_id, out);
 }
 
 void append_string(std::string_view text, std::string& out) {

@@ -17,6 +17,7 @@ struct ReplyHead {
   std::string id;
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
+  std::string session_id;  // empty: not part of a session
 };
 ReplyHead make_reply_head(std::string_view id_prefix, std::string_view model);
 // {"id":…,"object":OBJECT,"created":…,"model":…,"system_fingerprint":… without the closing brace.

@@ -77,7 +77,7 @@ TEST(ChatRequest, WrongTypesAndRangesNameTheField) {
       {"response_format", "{\"type\":\"json_object\"}"},
       {"grammar", "\"root ::= x\""},
       {"json_schema", "{\"type\":\"object\"}"},
-      {"session", "\"sess_1\""},
+      {"session", "5"},
       {"dry_multiplier", "0.8"},
       {"xtc_probability", "0.5"},
       {"mirostat", "2"},

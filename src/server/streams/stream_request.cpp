@@ -20,6 +20,10 @@ Result<> check_stream(const Call& call) {
                 fmt::format("n is {}; a stream of events has one answer: start several", generation.choices),
                 "n");
   }
+  if (!call.session.empty()) {
+    return fail(Error::Code::unsupported, "session: turns of a session are answered over HTTP only",
+                "session");
+  }
   if (generation.top_logprobs >= 0) {
     return fail(Error::Code::unsupported, "logprobs: events carry no log-probabilities; ask over HTTP",
                 "logprobs");

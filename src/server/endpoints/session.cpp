@@ -1,0 +1,29 @@
+// GET /v1/sessions/{id}: one conversation that the server keeps, without its messages.
+#include "server/chat_answer.h"
+#include "server/dialects/errors.h"
+#include "server/dialects/session_json.h"
+#include "server/endpoint.h"
+#include "server/sessions/session_store.h"
+
+namespace pensieve::server {
+namespace {
+
+constexpr std::string_view kPaths[] = {"/v1/sessions/{id}", "/sessions/{id}"};
+
+Task<void> handle(Exchange& exchange, Context& context) {
+  using Answer = Result<Session>;
+  std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
+    context.sessions.find(session_owner(exchange.request()), std::string(exchange.request().parameter("id")),
+                          std::move(done));
+  };
+  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  if (!answer) co_return reply_error(exchange, answer.error());
+  exchange.reply(200, "application/json", session_text(*answer));
+}
+
+}  // namespace
+
+extern const Endpoint endpoint_session;
+const Endpoint endpoint_session{"GET", kPaths, &handle};
+
+}  // namespace pensieve::server
