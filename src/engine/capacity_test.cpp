@@ -23,7 +23,7 @@ TEST(Capacity, TakesTheTrainedContextWhereMemoryAllows) {
   const auto capacity = choose_capacity(two_layers(), Options{}, 1024 * kMebibyte);
   ASSERT_TRUE(capacity) << capacity.error().what;
   EXPECT_EQ(capacity->context, 8192);
-  EXPECT_EQ(capacity->plan.page_count, 4 * 8192 / 32) << "four contexts are kept";
+  EXPECT_EQ(capacity->plan.page_count, 4 * 8192 / 16) << "four contexts are kept";
   EXPECT_EQ(capacity->plan.max_rows, 512);
   EXPECT_EQ(capacity->plan.max_sequences, 16);
   EXPECT_EQ(capacity->plan.kv_codec->name, "f16");
@@ -33,7 +33,7 @@ TEST(Capacity, TakesWhatMemoryAllows) {
   const auto capacity = choose_capacity(two_layers(), Options{}, 6 * kMebibyte);  // 4096 tokens
   ASSERT_TRUE(capacity);
   EXPECT_EQ(capacity->context, 4096);
-  EXPECT_EQ(capacity->plan.page_count, 128);
+  EXPECT_EQ(capacity->plan.page_count, 256);
 }
 
 TEST(Capacity, AnExplicitContextThatDoesNotFitIsAnError) {
@@ -58,12 +58,12 @@ TEST(Capacity, KvTokensBoundThePoolAndTheContext) {
   const auto bounded = choose_capacity(two_layers(), Options{.kv_tokens = 1000}, 1024 * kMebibyte);
   ASSERT_TRUE(bounded);
   EXPECT_EQ(bounded->context, 1000);
-  EXPECT_EQ(bounded->plan.page_count, 32);
+  EXPECT_EQ(bounded->plan.page_count, 63);
   const auto both =
       choose_capacity(two_layers(), Options{.context = 512, .kv_tokens = 100000}, 1024 * kMebibyte);
   ASSERT_TRUE(both);
   EXPECT_EQ(both->context, 512);
-  EXPECT_EQ(both->plan.page_count, 3125);
+  EXPECT_EQ(both->plan.page_count, 6250);
   EXPECT_EQ(choose_capacity(two_layers(), Options{.context = 2000, .kv_tokens = 1000}, 1024 * kMebibyte)
                 .error()
                 .code,
