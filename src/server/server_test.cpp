@@ -240,8 +240,9 @@ TEST_F(ServerTest, EveryPathButTheNamedOnesNeedsTheKey) {
   Options options;
   options.api_key = {"sk-1", "sk-2"};
   begin(options);
-  const std::vector<std::string> open{"/livez",  "/readyz",      "/health",   "/v1/health", "/",
-                                      "/app.js", "/markdown.js", "/store.js", "/style.css"};
+  const std::vector<std::string> open{"/livez",   "/readyz",      "/health",      "/v1/health", "/",
+                                      "/app.js",  "/markdown.js", "/store.js",    "/style.css", "/docs",
+                                      "/docs.js", "/docs.css",    "/openapi.json"};
   std::vector<std::string> without;
   for (const Endpoint* endpoint : endpoints()) {
     for (const std::string_view path : endpoint->paths) {

@@ -105,7 +105,22 @@ TEST_F(CommandLineTest, ConfigCheckTellsFileLineAndKey) {
   EXPECT_THAT(outcome.err, HasSubstr("bad.toml:2"));
   EXPECT_THAT(outcome.err, HasSubstr("did you mean 'context'?"));
   EXPECT_EQ(run({"bench", "--model", "x.gguf", "--config", bad}).code, kUsage);
+  const std::string yaml = home_.write("bad.yaml", "engine:\n  context: 512\n  contex: 5\n");
+  EXPECT_THAT(run({"config", "check", "--config", yaml}).err, HasSubstr("bad.yaml:3"));
 }
+
+#ifdef PENSIEVE_WITH_SERVER
+TEST_F(CommandLineTest, WithoutAServerItsVerbsSaySo) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"ps"}, {"load", "x"}, {"unload", "x"}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--host", "127.0.0.1", "--port", "1"});
+    const Outcome outcome = run(all);
+    EXPECT_EQ(outcome.code, kUnreachable) << words.front();
+    EXPECT_THAT(outcome.err, HasSubstr("http://127.0.0.1:1")) << words.front();
+  }
+}
+#endif
 
 TEST_F(CommandLineTest, ConfigExplainNamesSources) {
   const std::string good = home_.write("good.toml", "[engine]\ncontext = 512\nparallel = 2\n");
@@ -121,6 +136,36 @@ TEST_F(CommandLineTest, ConfigSchemaIsJson) {
   const Outcome outcome = run({"config", "schema"});
   EXPECT_EQ(outcome.code, kDone);
   EXPECT_THAT(outcome.out, HasSubstr("\"page_tokens\""));
+}
+
+TEST_F(CommandLineTest, CompletionKnowsVerbsOptionsAndValues) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Outcome outcome = run({"completion", shell});
+    EXPECT_EQ(outcome.code, kDone) << shell;
+    for (const Verb* verb : verbs()) EXPECT_THAT(outcome.out, HasSubstr(std::string(verb->name))) << shell;
+    EXPECT_THAT(outcome.out, HasSubstr("kv-type")) << shell;
+    EXPECT_THAT(outcome.out, HasSubstr("f16 f32 q8_0")) << shell;
+    EXPECT_THAT(outcome.out, HasSubstr("explain")) << shell;
+  }
+  EXPECT_EQ(run({"completion", "tcsh"}).code, kUsage);
+}
+
+TEST_F(CommandLineTest, BashCompletesWhatIsTyped) {
+  const std::string script = home_.write("completion.bash", run({"completion", "bash"}).out);
+  const auto completed = [&](const std::string& words) {
+    const std::string command =
+        "bash -c 'source " + script + "; COMP_WORDS=(" + words +
+        "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _pensieve; echo \"${COMPREPLY[*]}\"' 2>&1";
+    FILE* pipe = popen(command.c_str(), "r");
+    char line[8192] = {};
+    const char* got = fgets(line, sizeof(line), pipe);
+    pclose(pipe);
+    return std::string(got == nullptr ? "" : got);
+  };
+  EXPECT_EQ(completed("pensieve perp"), "perplexity\n");
+  EXPECT_EQ(completed("pensieve config ex"), "explain\n");
+  EXPECT_EQ(completed("pensieve config explain --kv-t"), "--kv-type\n");
+  EXPECT_EQ(completed("pensieve eval --kv-type q"), "q8_0\n");
 }
 
 TEST_F(CommandLineTest, AnEmptyFolderListsNoModels) {

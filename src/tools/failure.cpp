@@ -11,6 +11,7 @@ namespace pensieve::tools {
 
 ExitCode exit_code(const Error& error, During during) {
   if (error.code == Error::Code::cancelled) return kInterrupted;
+  if (error.reason == "server_unreachable") return kUnreachable;
   if (error.code == Error::Code::internal) return kFailed;
   if (during == During::usage) return kUsage;
   if (during == During::model) return kRefused;

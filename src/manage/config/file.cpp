@@ -1,50 +1,65 @@
-// TOML through toml++; its exceptions end here.
+// Holds a file's tree against the schema, key by key.
 #include "manage/config/file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <toml++/toml.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
 #include <utility>
 
+#include "manage/config/document.h"
 #include "manage/nearest.h"
-#include "util/mapped_file.h"
+#include "util/unicode.h"
 
 namespace pensieve::manage {
 namespace {
 
-constexpr std::size_t kMaximumBytes = 1 << 20;
+std::string_view kind_name(const ConfigNode& node) {
+  if (const auto* other = std::get_if<ConfigNode::Other>(&node.value)) return other->kind;
+  if (std::holds_alternative<ConfigNode::Nothing>(node.value)) return "empty value";
+  if (std::holds_alternative<ConfigNode::Table>(node.value)) return "table";
+  if (std::holds_alternative<ConfigNode::List>(node.value)) return "mixed list";
+  return "value of this kind";
+}
+
+// Keys are foreign text too: shown short and whole.
+std::string shown(const std::string& key) {
+  constexpr std::size_t kShown = 60;
+  return util::repair_utf8(std::string_view(key).substr(0, kShown));
+}
 
 class Reader {
  public:
   Reader(Schema& schema, const std::string& name) : schema_(schema), name_(name) {}
 
-  void root(const toml::table& table) {
-    for (auto&& [key, node] : table) {
-      const std::string section(key.str());
-      if (schema_.ignores(section)) continue;
-      if (!schema_.has_section(section)) {
-        add(at(key),
-            fmt::format("unknown section '{}'; sections are {}{}", section,
-                        fmt::join(schema_.sections(), ", "), elsewhere(section, schema_.sections())),
-            section);
-      } else if (const toml::table* inner = node.as_table()) {
-        read_section(section, *inner);
-      } else {
-        add(at(key), fmt::format("'{}' is a section: write [{}] and its keys below", section, section),
-            section);
+  std::vector<Error> read(const ConfigNode& root) {
+    for (const ConfigMember& section : std::get<ConfigNode::Table>(root.value)) {
+      const std::string& word = section.key;
+      if (schema_.ignores(word)) continue;
+      if (!schema_.has_section(word)) {
+        add(section.line,
+            fmt::format("unknown section '{}'; sections are {}{}", shown(word),
+                        fmt::join(schema_.sections(), ", "), elsewhere(word, schema_.sections())),
+            word);
+      } else if (const auto* keys = std::get_if<ConfigNode::Table>(&section.node.value)) {
+        read_section(word, *keys);
+      } else if (!std::holds_alternative<ConfigNode::Nothing>(section.node.value)) {
+        add(section.line, fmt::format("'{}' is a section: its keys belong below it", word), word);
       }
     }
+    return std::move(problems_);
   }
-
-  void add(const std::string& where, const std::string& what, std::string field) {
-    problems.push_back(Error{Error::Code::invalid, where + ": " + what, std::move(field), "", {}});
-  }
-  std::string at(std::uint32_t line) const { return fmt::format("{}:{}", name_, line); }
-
-  std::vector<Error> problems;
 
  private:
-  std::string at(const toml::key& key) const { return at(key.source().begin.line); }
+  void add(std::uint32_t line, const std::string& what, std::string field) {
+    problems_.push_back(config_error(name_, line, what, std::move(field)));
+  }
 
   // A key written outside of its section is the usual slip: tell where it belongs.
   std::string elsewhere(const std::string& word, const std::vector<std::string>& known) const {
@@ -54,102 +69,120 @@ class Reader {
     return did_you_mean(word, known);
   }
 
-  void read_section(const std::string& section, const toml::table& table) {
-    for (auto&& [key, node] : table) {
-      const std::string word(key.str());
-      Setting* setting = schema_.find(section, word);
+  void read_section(const std::string& section, const ConfigNode::Table& keys) {
+    for (const ConfigMember& member : keys) {
+      Setting* setting = schema_.find(section, member.key);
       if (setting == nullptr) {
-        const std::vector<std::string> keys = schema_.keys(section);
-        add(at(key),
-            fmt::format("unknown key '{}' in [{}]{}; keys are {}", word, section, elsewhere(word, keys),
-                        fmt::join(keys, ", ")),
-            section + "." + word);
+        const std::vector<std::string> known = schema_.keys(section);
+        add(member.line,
+            fmt::format("unknown key '{}' in [{}]{}; keys are {}", shown(member.key), section,
+                        elsewhere(member.key, known), fmt::join(known, ", ")),
+            section + "." + shown(member.key));
         continue;
       }
-      read_value(*setting, node, at(key));
+      read_value(*setting, member);
     }
   }
 
-  void read_value(Setting& setting, const toml::node& node, const std::string& where) {
-    SettingValue value;
-    if (const auto* flag = node.as_boolean()) {
-      value = flag->get();
-    } else if (const auto* integer = node.as_integer()) {
-      value = integer->get();
-    } else if (const auto* real = node.as_floating_point()) {
-      value = real->get();
-    } else if (const auto* text = node.as_string()) {
-      if (std::holds_alternative<std::vector<std::string>*>(setting.target)) {
-        value = std::vector<std::string>{text->get()};
-      } else {
-        value = text->get();
-      }
-    } else if (const toml::array* list = node.as_array();
-               list != nullptr && list->is_homogeneous(toml::node_type::string)) {
-      std::vector<std::string> texts;
-      for (const toml::node& item : *list) texts.push_back(item.as_string()->get());
-      value = std::move(texts);
-    } else if (const toml::array* empty = node.as_array(); empty != nullptr && empty->empty()) {
-      value = std::vector<std::string>{};
-    } else {
-      add(where,
-          fmt::format("{} cannot be a {}; expected {}", setting.name(), kind_name(node.type()),
+  static std::optional<SettingValue> value_of(const Setting& setting, const ConfigNode& node) {
+    const bool wants_list = std::holds_alternative<std::vector<std::string>*>(setting.target);
+    if (const auto* flag = std::get_if<bool>(&node.value)) return *flag;
+    if (const auto* integer = std::get_if<std::int64_t>(&node.value)) return *integer;
+    if (const auto* real = std::get_if<double>(&node.value)) return *real;
+    if (const auto* text = std::get_if<std::string>(&node.value)) {
+      if (wants_list) return std::vector<std::string>{*text};
+      return *text;
+    }
+    const auto* list = std::get_if<ConfigNode::List>(&node.value);
+    if (list == nullptr) return std::nullopt;
+    std::vector<std::string> texts;
+    for (const ConfigNode& item : *list) {
+      const auto* text = std::get_if<std::string>(&item.value);
+      if (text == nullptr) return std::nullopt;
+      texts.push_back(*text);
+    }
+    return texts;
+  }
+
+  void read_value(Setting& setting, const ConfigMember& member) {
+    std::optional<SettingValue> value = value_of(setting, member.node);
+    if (!value) {
+      add(member.line,
+          fmt::format("{} cannot be a {}; expected {}", setting.name(), kind_name(member.node),
                       setting.kind()),
           setting.name());
       return;
     }
-    if (Result<> assigned = Schema::assign(setting, std::move(value), Source::file, where); !assigned) {
-      problems.push_back(std::move(assigned.error()));
-    }
-  }
-
-  static std::string_view kind_name(toml::node_type type) {
-    switch (type) {
-      case toml::node_type::table:
-        return "table";
-      case toml::node_type::array:
-        return "mixed list";
-      case toml::node_type::date:
-      case toml::node_type::time:
-      case toml::node_type::date_time:
-        return "date";
-      default:
-        return "value of this kind";
-    }
+    const std::string where = fmt::format("{}:{}", name_, member.line);
+    if (Result<> assigned = Schema::assign(setting, std::move(*value), Source::file, where); !assigned)
+      problems_.push_back(std::move(assigned.error()));
   }
 
   Schema& schema_;
   const std::string& name_;
+  std::vector<Error> problems_;
 };
+
+using Parser = Result<ConfigNode> (*)(std::string_view, const std::string&, ConfigLimits);
+
+std::vector<Error> apply(Schema& schema, std::string_view text, const std::string& name, Parser parse) {
+  const ConfigLimits limits;
+  if (text.size() > limits.bytes) {
+    return {config_error(
+        name, 1,
+        fmt::format("{} bytes are too many for a configuration file (limit {})", text.size(), limits.bytes))};
+  }
+  Result<ConfigNode> root = parse(text, name, limits);
+  if (!root) return {std::move(root.error())};
+  return Reader(schema, name).read(*root);
+}
+
+// Not mapped: a file that is being edited may shrink under the reader.
+Result<std::string> read_whole(const std::string& path) {
+  const auto refuse = [&path](const std::string& why) {
+    return fail(Error::Code::io, fmt::format("{}: cannot be read: {}", path, why));
+  };
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return refuse(std::strerror(errno));
+  std::string text;
+  struct stat facts {};
+  if (::fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    ::close(file);
+    return refuse("it is no regular file");
+  }
+  const std::size_t most = ConfigLimits{}.bytes + 1;  // one more tells that it is too large
+  char bytes[16384];
+  ssize_t count = 0;
+  while (text.size() < most && (count = ::read(file, bytes, sizeof(bytes))) > 0)
+    text.append(bytes, static_cast<std::size_t>(count));
+  const int problem = count < 0 ? errno : 0;
+  ::close(file);
+  if (problem != 0) return refuse(std::strerror(problem));
+  return text;
+}
+
+bool called_yaml(const std::string& path) {
+  return path.ends_with(".yaml") || path.ends_with(".yml");
+}
 
 }  // namespace
 
+Error config_error(const std::string& name, std::uint32_t line, const std::string& what, std::string field) {
+  return Error{Error::Code::invalid, fmt::format("{}:{}: {}", name, line, what), std::move(field), "", {}};
+}
+
 std::vector<Error> apply_toml(Schema& schema, std::string_view text, const std::string& name) {
-  Reader reader(schema, name);
-  try {
-    reader.root(toml::parse(text, std::string_view(name)));
-  } catch (const toml::parse_error& problem) {
-    reader.add(reader.at(problem.source().begin.line),
-               fmt::format("not valid TOML: {}", problem.description()), "");
-  } catch (const std::exception& problem) {
-    reader.add(name, fmt::format("cannot be read as TOML: {}", problem.what()), "");
-  }
-  return std::move(reader.problems);
+  return apply(schema, text, name, &parse_toml);
+}
+
+std::vector<Error> apply_yaml(Schema& schema, std::string_view text, const std::string& name) {
+  return apply(schema, text, name, &parse_yaml);
 }
 
 std::vector<Error> apply_file(Schema& schema, const std::string& path) {
-  const Result<util::MappedFile> file = util::MappedFile::open(path);
-  if (!file) return {file.error()};
-  const std::span<const std::byte> bytes = file->bytes();
-  if (bytes.size() > kMaximumBytes) {
-    return {Error{Error::Code::invalid,
-                  fmt::format("{}: {} bytes are too many for a configuration file (limit {})", path,
-                              bytes.size(), kMaximumBytes),
-                  "",
-                  "",
-                  {}}};
-  }
-  return apply_toml(schema, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  const Result<std::string> text = read_whole(path);
+  if (!text) return {text.error()};
+  return called_yaml(path) ? apply_yaml(schema, *text, path) : apply_toml(schema, *text, path);
 }
 
 }  // namespace pensieve::manage

@@ -29,6 +29,19 @@ std::int64_t context_of(const ModelInfo& info) {
   return info.effective_context > 0 ? info.effective_context : info.trained_context;
 }
 
+namespace {
+
+// Where it is in memory; what is not known is left out.
+void append_residence(const manage::ModelStatus& status, std::string& out) {
+  fmt::format_to(std::back_inserter(out), R"(,"memory_bytes":{},"users":{},"pinned":{})", status.memory_bytes,
+                 status.users, status.pinned);
+  if (status.since > 0) fmt::format_to(std::back_inserter(out), R"(,"since":{})", status.since);
+  if (status.used > 0) fmt::format_to(std::back_inserter(out), R"(,"used":{})", status.used);
+  if (status.expires) fmt::format_to(std::back_inserter(out), R"(,"expires":{})", *status.expires);
+}
+
+}  // namespace
+
 void append_model(const manage::ModelStatus& status, std::string& out) {
   const ModelInfo& info = status.info;
   out += "{\"id\":";
@@ -46,6 +59,7 @@ void append_model(const manage::ModelStatus& status, std::string& out) {
     out += ",\"problem\":";
     append_string(status.problem, out);
   }
+  append_residence(status, out);
   fmt::format_to(
       std::back_inserter(out),
       R"(}},"meta":{{"n_ctx":{},"n_ctx_train":{},"n_params":{},"size":{},"n_embd":{},"n_vocab":{},"n_layer":{})",

@@ -1,5 +1,5 @@
-// GET / and the files of the chat page. Everything is in the program; the policy forbids the page to load or
-// talk to anything but this server.
+// GET / and the files of the chat page and of the API's page. Everything is in the program; the policy
+// forbids the page to load or talk to anything but this server.
 #include <algorithm>
 
 #include "server/endpoint.h"
@@ -8,7 +8,8 @@
 namespace pensieve::server {
 namespace {
 
-constexpr std::string_view kPaths[] = {"/", "/app.js", "/markdown.js", "/store.js", "/style.css"};
+constexpr std::string_view kPaths[] = {"/",          "/app.js", "/markdown.js", "/store.js",
+                                       "/style.css", "/docs",   "/docs.js",     "/docs.css"};
 
 Task<void> handle(Exchange& exchange, Context&) {
   const auto files = page_files();

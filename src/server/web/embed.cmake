@@ -2,7 +2,8 @@
 set(page_entries "")
 foreach(entry "index.html|/|text/html; charset=utf-8" "app.js|/app.js|text/javascript; charset=utf-8"
               "markdown.js|/markdown.js|text/javascript; charset=utf-8" "store.js|/store.js|text/javascript; charset=utf-8"
-              "style.css|/style.css|text/css; charset=utf-8")
+              "style.css|/style.css|text/css; charset=utf-8" "docs.html|/docs|text/html; charset=utf-8"
+              "docs.js|/docs.js|text/javascript; charset=utf-8" "docs.css|/docs.css|text/css; charset=utf-8")
   string(REPLACE "|" ";" parts "${entry}")
   list(GET parts 0 file)
   list(GET parts 1 path)
