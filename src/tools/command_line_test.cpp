@@ -164,7 +164,7 @@ TEST_F(CommandLineTest, BashCompletesWhatIsTyped) {
   };
   EXPECT_EQ(completed("pensieve perp"), "perplexity\n");
   EXPECT_EQ(completed("pensieve config ex"), "explain\n");
-  EXPECT_EQ(completed("pensieve config explain --kv-t"), "--kv-type\n");
+  EXPECT_EQ(completed("pensieve config explain --kv-ty"), "--kv-type\n");
   EXPECT_EQ(completed("pensieve eval --kv-type q"), "q8_0\n");
 }
 
