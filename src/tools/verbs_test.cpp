@@ -189,6 +189,28 @@ TEST_F(VerbsTest, RunAnswersOnceAndNamesWorkAsWellAsPaths) {
   EXPECT_EQ(run({"run", model_, std::string(500, 'x'), "--raw", "--backend", "null"}), kFailed);
 }
 
+TEST_F(VerbsTest, QuantizeWritesAFileThatLoadsWithItsMetadata) {
+  const std::string out = (home_.folder() / "small.gguf").string();
+  ASSERT_EQ(run({"quantize", model_, out, "q4_k_m", "--json"}), kDone);
+  EXPECT_EQ(lines().front()["notes"].size(), 15U) << "rows of 32 and 64 hold no block of 256";
+  ASSERT_EQ(run({"show", out, "--json", "--backend", "reference"}), kDone);
+  const Json shown = lines().front();
+  EXPECT_EQ(shown["metadata"]["llama.block_count"], 2);
+  EXPECT_EQ(shown["metadata"]["tokenizer.ggml.tokens"]["count"], 258);
+  EXPECT_EQ(shown["tensors"].size(), 20U);
+  EXPECT_EQ(run({"eval", "--model", out}, "{\"ids\":[1,2]}\n"), kDone);
+}
+
+TEST_F(VerbsTest, QuantizeRefusesUnknownTypesAndExistingFiles) {
+  const std::string out = home_.write("there.gguf", "mine");
+  EXPECT_EQ(run({"quantize", model_, out, "q8_0"}), kUsage);
+  EXPECT_EQ(std::filesystem::file_size(out), 4U);
+  EXPECT_EQ(run({"quantize", model_, (home_.folder() / "new.gguf").string(), "q9_9"}), kUsage);
+  EXPECT_EQ(run({"quantize", out, (home_.folder() / "new.gguf").string(), "q8_0"}), kRefused);
+  EXPECT_EQ(run({"quantize", model_, "/nonexistent/new.gguf", "q8_0"}), kFailed);
+  EXPECT_FALSE(std::filesystem::exists(home_.folder() / "new.gguf"));
+}
+
 TEST_F(VerbsTest, DoctorNamesWhatWouldRunAModel) {
   ASSERT_EQ(run({"doctor", model_, "--backend", "reference", "--json"}), kDone);
   const Json result = lines().front();
