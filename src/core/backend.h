@@ -31,7 +31,8 @@ class Buffer {
 struct Weight {
   const Codec* codec = nullptr;
   std::vector<std::int64_t> shape;  // outermost first, as in WeightSpec
-  Buffer* bytes = nullptr;          // whole tensor, in the file's layout
+  Buffer* bytes = nullptr;          // whole tensor, in the file's layout; null when it comes in parts
+  std::vector<Buffer*> parts;  // one for each entry of the outermost dimension (experts stored one by one)
 };
 
 // A run of neighbouring nodes. A cut may cross several live values, so inputs and outputs are lists.

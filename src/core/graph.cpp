@@ -2,12 +2,16 @@
 #include "core/graph.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace pensieve {
 namespace {
 
-constexpr const char* kOpNames[] = {"embed",    "linear", "norm",  "rope",       "attention",
-                                    "activate", "add",    "scale", "select_rows"};
+constexpr const char* kOpNames[] = {"embed",    "linear", "norm",  "rope",        "attention",
+                                    "activate", "add",    "scale", "select_rows", "route",
+                                    "experts",  "slice",  "join"};
 static_assert(std::size(kOpNames) == std::variant_size_v<OpParams>);
 
 constexpr std::int64_t kLargestWidth = std::int64_t{1} << 31;
@@ -58,12 +62,29 @@ class NodeCheck {
     return {};
   }
 
-  std::string check(const EmbedParams&) const {
+  std::string check(const EmbedParams& params) const {
     if (std::string problem = counts(0, 0, 1, 1); !problem.empty()) return problem;
-    return first({weight_shape(0, {graph_.vocabulary, out().width}), output(out().width, Rows::batch)});
+    const std::vector<std::int64_t>& shape = graph_.weights[node_.weights[0]].shape;
+    std::int64_t rows = graph_.vocabulary;
+    if (params.index == EmbedParams::Index::position) {
+      rows = graph_.position_limit;
+      if (rows <= 0) return "the graph states no position_limit";
+    }
+    if (params.index == EmbedParams::Index::zero)
+      rows = shape.empty() ? 1 : std::max<std::int64_t>(shape[0], 1);
+    return first({weight_shape(0, {rows, out().width}), output(out().width, Rows::batch)});
   }
 
-  std::string check(const LinearParams&) const {
+  std::string check_blocks(std::int64_t blocks) const {
+    if (std::string problem = counts(1, 1, 1, 1); !problem.empty()) return problem;
+    if (blocks < 1 || width(0) % blocks != 0 || out().width % blocks != 0)
+      return fmt::format("{} blocks do not divide {} and {} columns", blocks, width(0), out().width);
+    return first(
+        {weight_shape(0, {blocks, out().width / blocks, width(0) / blocks}), output(out().width, rows(0))});
+  }
+
+  std::string check(const LinearParams& params) const {
+    if (params.blocks != 1) return check_blocks(params.blocks);
     if (std::string problem = counts(1, 1, 1, 2); !problem.empty()) return problem;
     return first({weight_shape(0, {out().width, width(0)}),
                   node_.weights.size() == 2 ? weight_shape(1, {out().width}) : "",
@@ -76,24 +97,31 @@ class NodeCheck {
       return fmt::format("group width {} does not divide {}", params.group_width, width(0));
     }
     std::string problem = output(width(0), rows(0));
-    for (std::size_t i = 0; i < node_.weights.size(); ++i)
-      problem = first({problem, weight_shape(i, {params.group_width})});
+    for (std::size_t i = 0; i < node_.weights.size(); ++i) {
+      const bool own = graph_.weights[node_.weights[i]].shape == std::vector{width(0)};
+      problem = first({problem, own ? "" : weight_shape(i, {params.group_width})});
+    }
     return problem;
   }
 
   std::string check(const RopeParams& params) const {
     if (std::string problem = counts(1, 1, 0, 1); !problem.empty()) return problem;
     if (params.head_width <= 0 || width(0) % params.head_width != 0 || params.rotary_width <= 0 ||
-        params.rotary_width % 2 != 0 || params.rotary_width > params.head_width) {
-      return fmt::format("rotates {} of {} columns a head in {} columns", params.rotary_width,
-                         params.head_width, width(0));
+        params.rotary_width % 2 != 0 || params.first_column < 0 || params.first_column > params.head_width ||
+        params.rotary_width > params.head_width - params.first_column) {
+      return fmt::format("rotates {} of {} columns a head in {} columns, from {}", params.rotary_width,
+                         params.head_width, width(0), params.first_column);
     }
     return first(
         {output(width(0), rows(0)), node_.weights.empty() ? "" : weight_shape(0, {params.rotary_width / 2})});
   }
 
   std::string check(const AttentionParams& params) const {
-    if (std::string problem = counts(3, 3, 0, 0); !problem.empty()) return problem;
+    if (std::string problem = counts(3, 3, 0, 1); !problem.empty()) return problem;
+    if (!node_.weights.empty()) {
+      if (std::string problem = weight_shape(0, {params.heads}); !problem.empty()) return problem;
+    }
+    if (params.causal != graph_.causal) return "its direction is not the graph's";
     if (params.heads <= 0 || params.kv_heads <= 0 || params.heads % params.kv_heads != 0) {
       return fmt::format("{} heads cannot share {} key heads", params.heads, params.kv_heads);
     }
@@ -113,11 +141,12 @@ class NodeCheck {
     return output(params.heads * params.value_width, Rows::batch);
   }
 
-  std::string check(const ActivateParams&) const {
-    if (std::string problem = counts(1, 2, 0, 0); !problem.empty()) return problem;
-    if (node_.inputs.size() == 2 && (width(1) != width(0) || rows(1) != rows(0)))
-      return "gate and value differ in shape";
-    return output(width(0), rows(0));
+  std::string check(const ActivateParams& params) const {
+    const bool paired = params.kind == ActivateParams::Kind::silu_clamped;
+    if (std::string problem = counts(paired ? 2 : 1, 2, 0, 0); !problem.empty()) return problem;
+    if (node_.inputs.size() == 2 && (width(1) % width(0) != 0 || rows(1) != rows(0)))
+      return "gate and value do not match in shape";
+    return output(width(node_.inputs.size() - 1), rows(0));
   }
 
   std::string check(const AddParams&) const {
@@ -135,6 +164,63 @@ class NodeCheck {
     if (std::string problem = counts(1, 1, 0, 0); !problem.empty()) return problem;
     if (rows(0) != Rows::batch) return "its input has been selected already";
     return output(width(0), Rows::output);
+  }
+
+  std::string check(const RouteParams& params) const {
+    if (std::string problem = counts(1, 1, 0, 1); !problem.empty()) return problem;
+    const std::int64_t experts = width(0);
+    if (params.used < 1 || params.used > experts || params.groups < 1 || experts % params.groups != 0 ||
+        params.groups_used < 1 || params.groups_used > params.groups ||
+        params.used > experts / params.groups * params.groups_used) {
+      return fmt::format("chooses {} of {} experts, from {} of {} groups", params.used, experts,
+                         params.groups_used, params.groups);
+    }
+    return first({output(experts, rows(0)), node_.weights.empty() ? "" : weight_shape(0, {experts})});
+  }
+
+  std::string check(const ExpertsParams& params) const {
+    if (std::string problem = counts(2, 2, 3, 6); !problem.empty()) return problem;
+    if (node_.weights.size() != 3 && node_.weights.size() != 6)
+      return fmt::format("{} weights, expected 3 or 6", node_.weights.size());
+    const std::int64_t experts = width(1);
+    const std::vector<std::int64_t>& gate = graph_.weights[node_.weights[0]].shape;
+    if (gate.size() != 3) return "its weights are not stacks of matrices";
+    if (rows(1) != rows(0)) return "the two inputs differ in rows";
+    if (params.used < 1 || params.used > experts)
+      return fmt::format("uses {} of {} experts", params.used, experts);
+    const std::int64_t inner = gate[1];
+    std::string problem =
+        first({weight_shape(0, {experts, inner, width(0)}), weight_shape(1, {experts, inner, width(0)}),
+               weight_shape(2, {experts, out().width, inner}), output(out().width, rows(0))});
+    if (node_.weights.size() == 3) return problem;
+    return first({problem, weight_shape(3, {experts, inner}), weight_shape(4, {experts, inner}),
+                  weight_shape(5, {experts, out().width})});
+  }
+
+  std::string check(const SliceParams& params) const {
+    if (std::string problem = counts(1, 1, 0, 0); !problem.empty()) return problem;
+    if (params.group_width < 1 || width(0) % params.group_width != 0 || params.first < 0 ||
+        params.width < 1 || params.first > params.group_width ||
+        params.width > params.group_width - params.first) {
+      return fmt::format("keeps {} columns from {} on of each {} in {}", params.width, params.first,
+                         params.group_width, width(0));
+    }
+    return output(width(0) / params.group_width * params.width, rows(0));
+  }
+
+  std::string check(const JoinParams& params) const {
+    if (std::string problem = counts(2, 2, 0, 0); !problem.empty()) return problem;
+    if (params.groups < 1 || params.a_width < 1 || params.b_width < 1 || rows(1) != rows(0) ||
+        params.groups > kLargestWidth || params.a_width > kLargestWidth || params.b_width > kLargestWidth)
+      return "its inputs differ in rows, or have no columns";
+    const auto fits = [&](std::size_t input, std::int64_t each) {
+      return width(input) == each || width(input) == each * params.groups;
+    };
+    if (!fits(0, params.a_width) || !fits(1, params.b_width)) {
+      return fmt::format("joins {} + {} columns {} times from {} and {}", params.a_width, params.b_width,
+                         params.groups, width(0), width(1));
+    }
+    return output(params.groups * (params.a_width + params.b_width), rows(0));
   }
 
   const Graph& graph_;
@@ -178,9 +264,10 @@ Result<> validate(const Graph& graph) {
     if (!problem.empty()) return malformed(graph, i, problem);
     produced[graph.nodes[i].output] = true;
   }
+  const bool pools = graph.pooling != Pooling::none;
   if (graph.logits >= graph.values.size() || !produced[graph.logits] ||
       graph.values[graph.logits].rows != Rows::output ||
-      graph.values[graph.logits].width != graph.vocabulary) {
+      (!pools && graph.values[graph.logits].width != graph.vocabulary)) {
     return fail(Error::Code::invalid,
                 "the graph does not compute logits over its vocabulary for the output rows");
   }

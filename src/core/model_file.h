@@ -20,7 +20,8 @@ struct TensorInfo {
   const Codec* codec = nullptr;  // null: a type this build does not know (type_name tells which)
   std::string type_name;
   std::vector<std::int64_t> shape;   // outermost first: a matrix is [rows, columns], columns contiguous
-  std::span<const std::byte> bytes;  // within the mapping, checked
+  std::span<const std::byte> bytes;  // within the mapping, checked; empty when the tensor comes in parts
+  std::vector<std::span<const std::byte>> parts;  // one for each entry of the outermost dimension
 };
 
 // What the validation found, for `show` and for error messages; a file with problems is never loaded.

@@ -1,6 +1,10 @@
-// embed: out[r] = table[token(r)], one row of a [vocabulary, width] weight for each row of the batch.
-// Shape: no inputs -> [batch rows, width]. Weights: table.
+// embed: out[r] = table[index(r)], one row of a [rows, width] weight for each row of the batch.
+// The index is the row's token (table: [vocabulary, width]), its position, or always 0 (the first token type
+// of BERT). Shape: no inputs -> [batch rows, width]. Weights: table.
 #pragma once
+#include <cstdint>
 namespace pensieve {
-struct EmbedParams {};
+struct EmbedParams {
+  enum class Index : std::uint8_t { token, position, zero } index = Index::token;
+};
 }  // namespace pensieve
