@@ -6,6 +6,6 @@
 
 namespace pensieve::hal {
 
-enum class Activation : std::uint8_t { none, silu, gelu, gelu_tanh, relu };
+enum class Activation : std::uint8_t { none, silu, gelu, gelu_tanh, relu, relu_squared, sigmoid, tanh };
 
 }  // namespace pensieve::hal

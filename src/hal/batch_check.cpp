@@ -65,6 +65,18 @@ Result<> check_rows(const Batch& batch, const BatchRules& rules) {
                    rules.graph.vocabulary);
     }
   }
+  const std::int64_t limit = rules.graph.position_limit;
+  for (std::size_t s = 0; s + 1 < starts.size(); ++s) {
+    if (starts[s] == starts[s + 1]) continue;
+    const std::int32_t first = batch.positions[static_cast<std::size_t>(starts[s])];
+    const std::int32_t final_position = batch.positions[static_cast<std::size_t>(starts[s + 1]) - 1];
+    if (limit > 0 && final_position >= limit)
+      return wrong("sequence {} reaches position {}, but the model knows {} positions", s, final_position,
+                   limit);
+    if (!rules.graph.causal && first != 0)
+      return wrong("sequence {} continues at position {}, but the model reads whole sequences only", s,
+                   first);
+  }
   std::int32_t last = -1;
   for (const std::int32_t row : batch.output_rows) {
     if (row <= last || row >= batch.rows())

@@ -34,7 +34,7 @@ class Fusion {
     for (std::uint32_t i = first_; i < end_; ++i) {
       if (done_[i]) continue;
       const Node& node = graph_.nodes[i];
-      if (node.op() == Op::linear) {
+      if (is_linear(node)) {
         add_linears(i);
       } else if (node.op() == Op::attention) {
         add_attention(i);
@@ -58,7 +58,12 @@ class Fusion {
     const auto& params = std::get<NormParams>(node.params);
     const std::uint32_t in = node.inputs[0];
     return params.group_width == graph_.values[in].width && !users_[node.output].empty() &&
-           all_users(node.output, Op::linear);
+           std::all_of(users_[node.output].begin(), users_[node.output].end(),
+                       [&](std::uint32_t user) { return user != kOutside && is_linear(graph_.nodes[user]); });
+  }
+  // One matrix for the whole row.
+  static bool is_linear(const Node& node) {
+    return node.op() == Op::linear && std::get<LinearParams>(node.params).blocks == 1;
   }
   // Alone, as q or k, and with its input free to be turned in place.
   bool feeds_only_attention(const Node& node) const {
@@ -77,12 +82,7 @@ class Fusion {
     const RopeUse use{std::get<RopeParams>(node.params),
                       node.weights.empty() ? -1 : static_cast<std::int32_t>(node.weights[0])};
     const auto same = [&](const RopeUse& other) {
-      const RopeParams &a = use.params, &b = other.params;
-      return use.factors == other.factors && a.pairing == b.pairing && a.scaling == b.scaling &&
-             a.head_width == b.head_width && a.rotary_width == b.rotary_width && a.base == b.base &&
-             a.scale_factor == b.scale_factor && a.original_context == b.original_context &&
-             a.attention_factor == b.attention_factor && a.beta_fast == b.beta_fast &&
-             a.beta_slow == b.beta_slow;
+      return use.factors == other.factors && use.params == other.params;
     };
     const auto found = std::find_if(program_.ropes.begin(), program_.ropes.end(), same);
     if (found != program_.ropes.end()) return static_cast<std::int32_t>(found - program_.ropes.begin());
@@ -99,7 +99,7 @@ class Fusion {
     }
     for (std::uint32_t i = first; i < end_; ++i) {
       const Node& node = graph_.nodes[i];
-      if (done_[i] || node.op() != Op::linear || node.inputs[0] != input) continue;
+      if (done_[i] || !is_linear(node) || node.inputs[0] != input) continue;
       done_[i] = true;
       phase.parts.push_back(part_of(node, first));
     }
@@ -131,19 +131,21 @@ class Fusion {
 
   bool absorb_activation(LinearPart& part, const Node& node, std::uint32_t user) {
     const Node& next = graph_.nodes[user];
+    const Activation activation = activation_of(std::get<ActivateParams>(next.params));
+    if (activation == Activation::none) return false;
     if (next.inputs.size() == 2) {
       const std::uint32_t second = next.inputs[1];
       if (next.inputs[0] != part.out || second == part.out || producer_[second] == kOutside) return false;
       const std::uint32_t pair_index = producer_[second];
       const Node& pair = graph_.nodes[pair_index];
-      if (pair.op() != Op::linear || done_[pair_index] || pair.inputs[0] != node.inputs[0] ||
+      if (!is_linear(pair) || done_[pair_index] || pair.inputs[0] != node.inputs[0] ||
           only_user(second) != user || !alike_(node.weights[0], pair.weights[0]))
         return false;
       part.paired = static_cast<std::int32_t>(pair.weights[0]);
       part.paired_bias = bias_of(pair);
       done_[pair_index] = true;
     }
-    part.activation = activation_of(std::get<ActivateParams>(next.params));
+    part.activation = activation;
     part.out = next.output;
     done_[user] = true;
     return true;
@@ -215,6 +217,14 @@ Activation activation_of(const ActivateParams& params) {
       return Activation::gelu_tanh;
     case ActivateParams::Kind::relu:
       return Activation::relu;
+    case ActivateParams::Kind::relu_squared:
+      return Activation::relu_squared;
+    case ActivateParams::Kind::sigmoid:
+      return Activation::sigmoid;
+    case ActivateParams::Kind::tanh:
+      return Activation::tanh;
+    case ActivateParams::Kind::silu_clamped:
+      break;
   }
   return Activation::none;
 }

@@ -57,6 +57,7 @@ Program fuse(const Segment& segment, const std::function<bool(std::uint32_t, std
 std::vector<std::uint32_t> values_read(const Graph& graph, const Phase& phase);
 std::vector<std::uint32_t> values_written(const Graph& graph, const Phase& phase);
 
+// none: no function of one value.
 Activation activation_of(const ActivateParams& params);
 
 }  // namespace pensieve::hal

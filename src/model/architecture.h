@@ -16,12 +16,20 @@ class TensorNames {
  public:
   virtual ~TensorNames() = default;
   virtual bool contains(std::string_view name) const = 0;
+  virtual std::int64_t elements(std::string_view name) const = 0;  // 0: no such tensor
+};
+
+// What an architecture builds from. `context`: tokens that one sequence shall reach; 0: as trained.
+struct ModelFacts {
+  const Metadata& metadata;
+  const TensorNames& tensors;
+  std::int64_t context = 0;
 };
 
 struct Architecture {
   std::string_view gguf_name;                  // general.architecture
   std::span<const std::string_view> hf_names;  // `architectures` in config.json
-  Result<Graph> (*build)(const Metadata& metadata, const TensorNames& tensors);
+  Result<Graph> (*build)(const ModelFacts& facts);
 };
 
 std::span<const Architecture* const> architectures();

@@ -1,7 +1,9 @@
-// How each building block becomes nodes, weights and states.
+// How each building block becomes nodes and weights; those of a layer: layer.cpp.
 #include "model/graph_builder.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace pensieve::model {
 
@@ -9,77 +11,21 @@ Value Value::operator+(Value other) const {
   return builder_->add_node(AddParams{}, {*this, other}, {}, width());
 }
 
+Value Value::operator*(float factor) const {
+  if (factor == 1.0F) return *this;
+  return builder_->add_node(ScaleParams{factor}, {*this}, {}, width(), head_width_);
+}
+
 std::int64_t Value::width() const {
   return builder_->graph_.values[index_].width;
 }
 
-std::string Layer::name(std::string_view weight) const {
-  return fmt::format("blk.{}.{}", index_, weight);
-}
-
-Layer::Heads Layer::qkv(Value x) const {
-  const TransformerConfig& config = builder_->config_;
-  const LayerConfig& layer = config.layers[index_];
-  const Value q = builder_->linear(x, name("attn_q"), layer.heads * config.key_width, config.key_width);
-  const Value k = builder_->linear(x, name("attn_k"), layer.kv_heads * config.key_width, config.key_width);
-  const Value v =
-      builder_->linear(x, name("attn_v"), layer.kv_heads * config.value_width, config.value_width);
-  return {q, k, v};
-}
-
-Value Layer::rms_norm(Value x, std::string_view weight) const {
-  return builder_->rms_norm(x, name(weight));
-}
-
-Value Layer::rope(Value x) const {
-  const RopeParams& params = builder_->config_.rope;
-  std::vector<std::uint32_t> factors;
-  // Llama 3.1 and later stretch single frequencies; their files carry the factors as a tensor.
-  if (builder_->tensors_.contains("rope_freqs.weight")) {
-    factors.push_back(builder_->weight("rope_freqs.weight", {params.rotary_width / 2}));
-  }
-  return builder_->add_node(params, {x}, std::move(factors), x.width(), x.head_width_);
-}
-
-Value Layer::attention(Value q, Value k, Value v, std::int64_t window) const {
-  const TransformerConfig& config = builder_->config_;
-  const LayerConfig& layer = config.layers[index_];
-  Graph& graph = builder_->graph_;
-  const auto state = static_cast<std::int32_t>(graph.states.size());
-  graph.states.push_back({.kind = StateSpec::Kind::paged_kv,
-                          .heads = layer.kv_heads,
-                          .key_width = config.key_width,
-                          .value_width = config.value_width,
-                          .window = window,
-                          .group = builder_->state_group(StateSpec::Kind::paged_kv, window)});
-  const AttentionParams params{.heads = layer.heads,
-                               .kv_heads = layer.kv_heads,
-                               .key_width = config.key_width,
-                               .value_width = config.value_width,
-                               .scale = config.attention_scale,
-                               .window = window};
-  const Value out =
-      builder_->add_node(params, {q, k, v}, {}, layer.heads * config.value_width, config.value_width);
-  graph.nodes.back().state = state;
-  return out;
-}
-
-Value Layer::linear(Value x, std::string_view weight, std::int64_t features) const {
-  return builder_->linear(x, name(weight), features == 0 ? builder_->config_.width : features);
-}
-
-Value Layer::swiglu(Value x) const {
-  const std::int64_t inner = builder_->config_.layers[index_].feed_forward;
-  const Value gate = linear(x, "ffn_gate", inner);
-  const Value up = linear(x, "ffn_up", inner);
-  const Value gated = builder_->add_node(ActivateParams{ActivateParams::Kind::silu}, {gate, up}, {}, inner);
-  return linear(gated, "ffn_down");
-}
-
-GraphBuilder::GraphBuilder(const TransformerConfig& config, const TensorNames& tensors)
-    : config_(config), tensors_(tensors) {
+GraphBuilder::GraphBuilder(const TransformerConfig& config, const ModelFacts& facts)
+    : config_(config), tensors_(facts.tensors), context_(facts.context > 0 ? facts.context : config.context) {
   graph_.vocabulary = config.vocabulary;
   graph_.trained_context = config.context;
+  graph_.pooling = config.pooling;
+  graph_.causal = config.causal;
 }
 
 Layer GraphBuilder::begin_layer(std::size_t index) {
@@ -102,18 +48,47 @@ Value GraphBuilder::add_node(OpParams params, std::vector<Value> inputs, std::ve
   return {*this, graph_.nodes.back().output, head_width};
 }
 
-std::uint32_t GraphBuilder::weight(const std::string& name, std::vector<std::int64_t> shape) {
+std::uint32_t GraphBuilder::weight(const std::string& name, std::vector<std::int64_t> shape, Part part) {
   const auto [found, is_new] =
-      weight_index_.try_emplace(name, static_cast<std::uint32_t>(graph_.weights.size()));
-  if (is_new) graph_.weights.push_back({name, std::move(shape)});
+      weight_index_.try_emplace({name, part.first}, static_cast<std::uint32_t>(graph_.weights.size()));
+  if (is_new) graph_.weights.push_back({name, std::move(shape), part.first, part.tensor_rows});
   return found->second;
 }
 
-Value GraphBuilder::linear(Value x, const std::string& name, std::int64_t features, std::int64_t head_width) {
-  std::vector<std::uint32_t> weights{weight(name + ".weight", {features, x.width()})};
+Value GraphBuilder::linear(Value x, const std::string& name, std::int64_t features, std::int64_t head_width,
+                           Part part) {
+  std::vector<std::uint32_t> weights{weight(name + ".weight", {features, x.width()}, part)};
   if (const std::string bias = name + ".bias"; tensors_.contains(bias))
-    weights.push_back(weight(bias, {features}));
+    weights.push_back(weight(bias, {features}, part));
   return add_node(LinearParams{}, {x}, std::move(weights), features, head_width);
+}
+
+Value GraphBuilder::norm(Value x, const std::string& name, NormParams::Kind kind) {
+  const std::int64_t group = x.head_width_ != 0 ? x.head_width_ : x.width();
+  // Some models keep a weight for each head; only the tensor's size can tell.
+  const bool own = group != x.width() && tensors_.elements(name + ".weight") == x.width();
+  const std::vector<std::int64_t> shape{own ? x.width() : group};
+  std::vector<std::uint32_t> weights{weight(name + ".weight", shape)};
+  if (const std::string bias = name + ".bias"; tensors_.contains(bias))
+    weights.push_back(weight(bias, shape));
+  const NormParams params{.kind = kind, .epsilon = config_.norm_epsilon, .group_width = group};
+  return add_node(params, {x}, std::move(weights), x.width(), x.head_width_);
+}
+
+// Divisors of the frequencies: Llama 3.1 and later stretch single ones, longrope has a list for short texts
+// and one for long texts; their files carry them as tensors.
+std::vector<std::uint32_t> GraphBuilder::rope_factors(std::int64_t pairs) {
+  if (has("rope_freqs")) return {weight("rope_freqs.weight", {pairs})};
+  if (!has("rope_factors_long") || !has("rope_factors_short")) return {};
+  const bool is_long = context_ > config_.original_context;
+  graph_.regime_context = is_long ? 0 : config_.original_context;
+  does_without(is_long ? "rope_factors_short" : "rope_factors_long");
+  return {weight(is_long ? "rope_factors_long.weight" : "rope_factors_short.weight", {pairs})};
+}
+
+void GraphBuilder::does_without(const std::string& beginning) {
+  const auto found = std::find(graph_.unused.begin(), graph_.unused.end(), beginning);
+  if (found == graph_.unused.end()) graph_.unused.push_back(beginning);
 }
 
 std::uint32_t GraphBuilder::state_group(StateSpec::Kind kind, std::int64_t window) {
@@ -127,11 +102,45 @@ Value GraphBuilder::embed(std::string_view name) {
   return add_node(EmbedParams{}, {}, {table}, config_.width);
 }
 
+Value GraphBuilder::embed_positions(std::string_view name) {
+  graph_.position_limit = config_.context;
+  const std::uint32_t table = weight(std::string(name) + ".weight", {config_.context, config_.width});
+  return add_node(EmbedParams{EmbedParams::Index::position}, {}, {table}, config_.width);
+}
+
+Value GraphBuilder::embed_first(std::string_view name, std::int64_t rows) {
+  const std::uint32_t table = weight(std::string(name) + ".weight", {rows, config_.width});
+  return add_node(EmbedParams{EmbedParams::Index::zero}, {}, {table}, config_.width);
+}
+
 Value GraphBuilder::rms_norm(Value x, std::string_view name) {
-  const std::int64_t group = x.head_width_ != 0 ? x.head_width_ : x.width();
-  const NormParams params{
-      .kind = NormParams::Kind::rms, .epsilon = config_.norm_epsilon, .group_width = group};
-  return add_node(params, {x}, {weight(std::string(name) + ".weight", {group})}, x.width(), x.head_width_);
+  return norm(x, std::string(name), NormParams::Kind::rms);
+}
+
+Value GraphBuilder::layer_norm(Value x, std::string_view name) {
+  return norm(x, std::string(name), NormParams::Kind::layer);
+}
+
+Value GraphBuilder::activate(Value x, ActivateParams params) {
+  return add_node(params, {x}, {}, x.width(), x.head_width_);
+}
+
+Value GraphBuilder::gate(Value gate, Value x, ActivateParams params) {
+  return add_node(params, {gate, x}, {}, x.width(), x.head_width_);
+}
+
+Value GraphBuilder::soft_cap(Value x, float cap) {
+  if (cap == 0.0F) return x;
+  return activate(x * (1.0F / cap), {Activate::tanh}) * cap;
+}
+
+Value GraphBuilder::slice(Value x, std::int64_t group_width, std::int64_t first, std::int64_t width) {
+  return add_node(SliceParams{group_width, first, width}, {x}, {}, x.width() / group_width * width, width);
+}
+
+Value GraphBuilder::join(std::int64_t groups, Value a, std::int64_t a_width, Value b, std::int64_t b_width) {
+  return add_node(JoinParams{groups, a_width, b_width}, {a, b}, {}, groups * (a_width + b_width),
+                  a_width + b_width);
 }
 
 Value GraphBuilder::output_rows(Value x) {
@@ -139,12 +148,21 @@ Value GraphBuilder::output_rows(Value x) {
 }
 
 Value GraphBuilder::head(Value x, std::string_view name, std::string_view tied) {
-  const bool own = tensors_.contains(std::string(name) + ".weight");
-  return linear(x, std::string(own ? name : tied), config_.vocabulary);
+  if (config_.pooling == Pooling::none) {
+    return linear(x, std::string(has(name) ? name : tied), config_.vocabulary);
+  }
+  does_without(std::string(name) + ".");
+  if (config_.pooling != Pooling::rank) {
+    does_without("cls.");  // the classifier of another task
+    return x;
+  }
+  if (has("cls")) x = activate(linear(x, "cls", x.width()), {Activate::tanh});
+  const std::int64_t labels = std::max<std::int64_t>(tensors_.elements("cls.output.weight") / x.width(), 1);
+  return linear(x, "cls.output", labels);
 }
 
-Result<Graph> GraphBuilder::finish(Value logits) {
-  graph_.logits = logits.index_;
+Result<Graph> GraphBuilder::finish(Value result) {
+  graph_.logits = result.index_;
   if (Result<> sound = validate(graph_); !sound) return tl::unexpected(std::move(sound).error());
   return std::move(graph_);
 }

@@ -38,8 +38,9 @@ Result<std::unique_ptr<ModelFile>> open_model_file(const std::string& path);
 Result<std::unique_ptr<ModelFile>> examine_model_file(const std::string& path);
 
 // Opens, validates, builds the graph, checks every weight's presence, shape and codec, adopts the bytes on
-// `backend`.
-Result<LoadedModel> load(const std::string& path, Backend& backend);
+// `backend`. `context`: tokens that one sequence shall reach, 0: as trained; some models compute differently
+// then.
+Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context = 0);
 
 // Everything that `load` checks before it needs a device: the report, the architecture, each weight's
 // presence, shape, type.

@@ -19,6 +19,13 @@ class NamesInFile final : public TensorNames {
  public:
   explicit NamesInFile(const ModelFile& file) : file_(file) {}
   bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
+  std::int64_t elements(std::string_view name) const override {
+    const TensorInfo* tensor = file_.find(name);
+    if (tensor == nullptr) return 0;
+    std::int64_t count = 1;
+    for (const std::int64_t size : tensor->shape) count *= size;
+    return count;
+  }
 
  private:
   const ModelFile& file_;
@@ -41,7 +48,7 @@ Result<const Architecture*> architecture_of(const ModelFile& file) {
               {}, "model_unsupported");
 }
 
-Result<Graph> build_graph(const ModelFile& file) {
+Result<Graph> build_graph(const ModelFile& file, std::int64_t context) {
   Result<const Architecture*> architecture = architecture_of(file);
   if (!architecture) return tl::unexpected(std::move(architecture).error());
   if (file.tensors().empty()) {
@@ -49,20 +56,22 @@ Result<Graph> build_graph(const ModelFile& file) {
                 "the file holds a vocabulary but no weights; it can be used to tokenize only", {},
                 "model_unsupported");
   }
-  return (*architecture)->build(file.metadata(), NamesInFile(file));
+  const NamesInFile names(file);
+  return (*architecture)->build({file.metadata(), names, context});
 }
 
 // The graph, once it is sure that the file has all its weights.
-Result<Graph> checked_graph(const ModelFile& file) {
-  Result<Graph> graph = build_graph(file);
+Result<Graph> checked_graph(const ModelFile& file, std::int64_t context) {
+  Result<Graph> graph = build_graph(file, context);
   if (!graph) return graph;
   if (Result<> sound = check_weights(*graph, file); !sound) return tl::unexpected(std::move(sound).error());
   return graph;
 }
 
-Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string& path, Backend& backend) {
+Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string& path, Backend& backend,
+                              std::int64_t context) {
   LoadedModel model;
-  Result<Graph> graph = checked_graph(*file);
+  Result<Graph> graph = checked_graph(*file, context);
   if (!graph) return tl::unexpected(std::move(graph).error());
   Result<std::unique_ptr<Tokenizer>> tokenizer = load_tokenizer(*file);
   if (!tokenizer) return tl::unexpected(std::move(tokenizer).error());
@@ -90,10 +99,10 @@ Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string
 
 }  // namespace
 
-Result<LoadedModel> load(const std::string& path, Backend& backend) {
+Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context) {
   Result<std::unique_ptr<ModelFile>> file = open_model_file(path);
   if (!file) return tl::unexpected(std::move(file).error());
-  Result<LoadedModel> model = load_file(std::move(*file), path, backend);
+  Result<LoadedModel> model = load_file(std::move(*file), path, backend, context);
   if (!model) {
     Error error = std::move(model).error();
     error.what = std::filesystem::path(path).filename().string() + ": " + error.what;
@@ -105,7 +114,7 @@ Result<LoadedModel> load(const std::string& path, Backend& backend) {
 Result<> check_loadable(const ModelFile& file) {
   const std::vector<std::string>& problems = file.report().problems;
   if (!problems.empty()) return fail(Error::Code::invalid, problems.front(), {}, "model_invalid");
-  Result<Graph> graph = checked_graph(file);
+  Result<Graph> graph = checked_graph(file, 0);
   if (!graph) return tl::unexpected(std::move(graph).error());
   return {};
 }

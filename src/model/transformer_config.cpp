@@ -12,7 +12,7 @@ namespace pensieve::model {
 namespace {
 
 constexpr double kMostLayers = 1024, kMostHeads = 4096, kWidest = 1 << 20, kWidestHead = 1 << 13,
-                 kMostTokens = 1 << 24;
+                 kMostTokens = 1 << 24, kMostExperts = 1 << 14;
 
 void read_rope(HyperParameters& from, std::int64_t trained_context, RopeParams& rope) {
   rope.rotary_width =
@@ -25,7 +25,10 @@ void read_rope(HyperParameters& from, std::int64_t trained_context, RopeParams& 
   // Files from 2023 name the factor rope.scale_linear.
   const double old_factor = from.real("rope.scale_linear", 1.0, {1.0, 1e6});
   const double factor = from.real("rope.scaling.factor", old_factor, {0.0, 1e6});
-  if (scaling == "none" || factor == 0.0 || (scaling == "linear" && factor == 1.0)) return;
+  const double magnitude = from.real("rope.scaling.attn_factor", 1.0, {1e-3, 1e3});
+  rope.attention_factor = static_cast<float>(magnitude);
+  if (scaling == "none" || scaling == "longrope" || factor == 0.0 || (scaling == "linear" && factor == 1.0))
+    return;
   if (factor < 1.0) from.fault(fmt::format("rope.scaling.factor is {}; at least 1 is possible", factor));
   rope.scale_factor = static_cast<float>(factor);
   if (scaling == "linear") {
@@ -36,12 +39,45 @@ void read_rope(HyperParameters& from, std::int64_t trained_context, RopeParams& 
         from.integer("rope.scaling.original_context_length", trained_context, {1, 1 << 28});
     rope.beta_fast = static_cast<float>(from.real("rope.scaling.yarn_beta_fast", 32.0, {1e-3, 1e6}));
     rope.beta_slow = static_cast<float>(from.real("rope.scaling.yarn_beta_slow", 1.0, {1e-3, 1e6}));
-    const double given = from.real("rope.scaling.attn_factor", 1.0, {1e-3, 1e3});
+    rope.whole_pairs = from.flag("rope.scaling.yarn_truncate", true);
+    // arXiv 2309.00071, 3.4; a file may state the product itself.
+    const double usual = magnitude * (1.0 + 0.1 * std::log(std::max(factor, 1.0)));
     rope.attention_factor =
-        static_cast<float>(given * (1.0 + 0.1 * std::log(std::max(factor, 1.0))));  // arXiv 2309.00071, 3.4
+        static_cast<float>(from.real("rope.scaling.yarn_attn_factor", usual, {1e-3, 1e3}));
   } else {
-    from.fault(fmt::format("rope.scaling.type is \"{}\"; none, linear and yarn are supported", scaling));
+    from.fault(
+        fmt::format("rope.scaling.type is \"{}\"; none, linear, yarn and longrope are supported", scaling));
   }
+}
+
+void read_experts(HyperParameters& from, TransformerConfig& config) {
+  ExpertsConfig& experts = config.experts;
+  experts.count = from.integer("expert_count", 0, {0, kMostExperts});
+  if (experts.count == 0) return;
+  RouteParams& route = experts.route;
+  route.used = from.required_integer("expert_used_count", {1, static_cast<double>(experts.count)});
+  experts.inner =
+      from.integer("expert_feed_forward_length", config.layers.front().feed_forward, {1, kWidest * 8});
+  const std::int64_t shared = from.integer("expert_shared_count", 0, {0, kMostExperts});
+  experts.shared_inner =
+      from.integer("expert_shared_feed_forward_length", shared * experts.inner, {0, kWidest * 8});
+  experts.dense_layers = from.integer("leading_dense_block_count", 0, {0, kMostLayers});
+  route.groups = std::max<std::int64_t>(from.integer("expert_group_count", 1, {0, kMostExperts}), 1);
+  route.groups_used =
+      std::max<std::int64_t>(from.integer("expert_group_used_count", 1, {0, kMostExperts}), 1);
+  const double scale = from.real("expert_weights_scale", 1.0, {0.0, 1e6});
+  route.scale = scale == 0.0 ? 1.0F : static_cast<float>(scale);
+  route.normalise = from.flag("expert_weights_norm", false);
+  const std::int64_t gating = from.integer("expert_gating_func", 1, {0, 2});
+  route.scoring = gating == 2 ? RouteParams::Scoring::sigmoid : RouteParams::Scoring::softmax;
+}
+
+void read_pooling(HyperParameters& from, TransformerConfig& config) {
+  constexpr Pooling kPoolings[] = {Pooling::none, Pooling::mean, Pooling::first, Pooling::last,
+                                   Pooling::rank};
+  config.causal = from.flag("attention.causal", true);
+  const std::int64_t none_stated = config.causal ? 0 : 1;
+  config.pooling = kPoolings[from.integer("pooling_type", none_stated, {0, 4})];
 }
 
 void read_layers(HyperParameters& from, TransformerConfig& config) {
@@ -53,7 +89,8 @@ void read_layers(HyperParameters& from, TransformerConfig& config) {
       from.per_layer("feed_forward_length", {}, count, {1, kWidest * 8});
   config.layers.resize(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
-    config.layers[i] = {heads[i], kv_heads[i], feed_forward[i]};
+    config.layers[i] =
+        LayerConfig{.heads = heads[i], .kv_heads = kv_heads[i], .feed_forward = feed_forward[i]};
     if (heads[i] % kv_heads[i] != 0) {
       from.fault(fmt::format("layer {} has {} heads, which {} key heads cannot share evenly", i, heads[i],
                              kv_heads[i]));
@@ -132,6 +169,18 @@ double HyperParameters::real(std::string_view key, double absent, Range range) {
   return range.low;
 }
 
+bool HyperParameters::flag(std::string_view key, bool absent) {
+  const Result<std::optional<bool>> found = metadata_.boolean(full(key));
+  if (!found) fault(found.error().what);
+  return found ? found->value_or(absent) : absent;
+}
+
+std::vector<bool> HyperParameters::flags(std::string_view key) const {
+  const MetadataValue* found = metadata_.find(full(key));
+  const auto* list = found != nullptr ? std::get_if<std::vector<bool>>(found) : nullptr;
+  return list != nullptr ? *list : std::vector<bool>();
+}
+
 std::string HyperParameters::text(std::string_view key, std::string absent) {
   Result<std::optional<std::string>> found = metadata_.text(full(key));
   if (!found) fault(found.error().what);
@@ -183,9 +232,48 @@ Result<TransformerConfig> TransformerConfig::read(const Metadata& metadata) {
   const bool layer_norm = from.has("attention.layer_norm_epsilon");
   config.norm_epsilon = static_cast<float>(from.required_real(
       layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", {0.0, 1.0}));
-  config.experts = from.integer("expert_count", 0, {0, 1 << 16});
+  read_experts(from, config);
+  read_pooling(from, config);
+  const auto positive = [&](std::string_view key, double absent) {
+    return static_cast<float>(from.real(key, absent, {0.0, 1e6}));
+  };
+  config.attention_soft_cap = positive("attn_logit_softcapping", 0.0);
+  config.final_soft_cap = positive("final_logit_softcapping", 0.0);
+  config.embedding_scale = positive("embedding_scale", 1.0);
+  config.residual_scale = positive("residual_scale", 1.0);
+  config.logit_scale = positive("logit_scale", 1.0);
+  config.window = from.integer("attention.sliding_window", 0, {0, 1 << 28});
+  config.window_rope_base = static_cast<float>(from.real("rope.freq_base_swa", 10000.0, {1e-3, 1e15}));
+  config.original_context =
+      from.integer("rope.scaling.original_context_length", config.context, {1, 1 << 28});
+  config.listed_windows_ = from.flags("attention.sliding_window_pattern");
+  if (config.listed_windows_.empty())
+    config.listed_period_ = from.integer("attention.sliding_window_pattern", 0, {0, kMostLayers});
+  config.listed_rotations_ = from.flags("rope.layers");
+  config.pairs_are_halves_ = from.text("rope.pairing", "") == "halves";
   if (Result<> sound = from.check(); !sound) return tl::unexpected(std::move(sound).error());
   return config;
+}
+
+void TransformerConfig::set_pairing(RopeParams::Pairing in_gguf) {
+  rope.pairing = pairs_are_halves_ ? RopeParams::Pairing::halves : in_gguf;
+}
+
+void TransformerConfig::set_windows(std::int64_t period) {
+  if (listed_period_ > 0) period = listed_period_;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool listed = listed_windows_.size() == layers.size();
+    const bool windowed =
+        listed ? listed_windows_[i] : period == 0 || static_cast<std::int64_t>(i + 1) % period != 0;
+    layers[i].window = windowed ? window : 0;
+  }
+}
+
+void TransformerConfig::set_unrotated(std::int64_t period) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool listed = listed_rotations_.size() == layers.size();
+    layers[i].rotates = listed ? listed_rotations_[i] : static_cast<std::int64_t>(i + 1) % period != 0;
+  }
 }
 
 }  // namespace pensieve::model

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/graph.h"
 #include "core/metadata.h"
-#include "core/ops/rope.h"
 #include "core/result.h"
 
 namespace pensieve::model {
@@ -28,6 +28,8 @@ class HyperParameters {
   std::int64_t integer(std::string_view key, std::int64_t absent, Range range);
   double required_real(std::string_view key, Range range);
   double real(std::string_view key, double absent, Range range);
+  bool flag(std::string_view key, bool absent);
+  std::vector<bool> flags(std::string_view key) const;  // empty: no such list
   std::string text(std::string_view key, std::string absent);
   // One value for each layer: the key holds a number for all or a list with exactly `count` entries.
   std::vector<std::int64_t> per_layer(std::string_view key, const std::vector<std::int64_t>& absent,
@@ -47,6 +49,17 @@ class HyperParameters {
 
 struct LayerConfig {
   std::int64_t heads = 0, kv_heads = 0, feed_forward = 0;
+  std::int64_t window = 0;  // tokens seen back; 0: all
+  bool rotates = true;      // false: keys and queries know no positions (NoPE)
+  float rope_base = 0.0F;   // 0: that of the model
+  bool stretched = true;    // false: rope scaling is for other layers
+};
+
+struct ExpertsConfig {
+  std::int64_t count = 0;  // 0: dense
+  std::int64_t inner = 0, shared_inner = 0;
+  std::int64_t dense_layers = 0;  // the first ones have no experts
+  RouteParams route;
 };
 
 struct TransformerConfig {
@@ -56,12 +69,30 @@ struct TransformerConfig {
   std::int64_t vocabulary = 0;  // rows of the embedding
   std::vector<LayerConfig> layers;
   std::int64_t key_width = 0, value_width = 0;  // of one head
-  RopeParams rope;  // head_width is key_width; pairing is for the architecture to say
+  RopeParams rope;                    // head_width is key_width; pairing is for the architecture to say
+  std::int64_t original_context = 0;  // before the context was stretched
   float norm_epsilon = 0.0F;
   float attention_scale = 0.0F;
-  std::int64_t experts = 0;  // 0: dense
+  float attention_soft_cap = 0.0F, final_soft_cap = 0.0F;                   // 0: none
+  float embedding_scale = 1.0F, residual_scale = 1.0F, logit_scale = 1.0F;  // as in the file
+  std::int64_t window = 0;                                                  // of those layers that have one
+  float window_rope_base = 0.0F;
+  bool causal = true;
+  Pooling pooling = Pooling::none;
+  ExpertsConfig experts;
 
   static Result<TransformerConfig> read(const Metadata& metadata);
+  // Pairs as the architecture says it; SafeTensors folders keep the pairs that converters to GGUF permute.
+  void set_pairing(RopeParams::Pairing in_gguf);
+  // All layers but each period-th see only the window. Files that list their layers overrule the period.
+  void set_windows(std::int64_t period);
+  // Every period-th layer does without positions; lists overrule here too.
+  void set_unrotated(std::int64_t period);
+
+ private:
+  std::vector<bool> listed_windows_, listed_rotations_;
+  std::int64_t listed_period_ = 0;
+  bool pairs_are_halves_ = false;
 };
 
 }  // namespace pensieve::model

@@ -23,17 +23,32 @@ bool is_obsolete(std::string_view name) {
          name.find("rotary_emb.inv_freq") != std::string_view::npos;
 }
 
-// Files write [n] also as [1, n].
+std::int64_t product(const std::vector<std::int64_t>& shape) {
+  std::int64_t elements = 1;
+  for (const std::int64_t size : shape)
+    elements *= size;  // cannot overflow: both kinds of shapes were checked
+  return elements;
+}
+
+// The shape that the tensor must have: the weight's, or with the rows that other weights take.
+std::vector<std::int64_t> tensor_shape(const WeightSpec& spec) {
+  std::vector<std::int64_t> shape = spec.shape;
+  if (spec.tensor_rows > 0) shape.front() = spec.tensor_rows;
+  return shape;
+}
+
+// Files write [n] also as [1, n] or [n, 1], and a vector for each head as [heads, n].
 bool same_shape(std::vector<std::int64_t> found, const std::vector<std::int64_t>& wanted) {
+  if (wanted.size() == 1) return product(found) == wanted.front();
   while (found.size() > wanted.size() && found.front() == 1) found.erase(found.begin());
   return found == wanted;
 }
 
 std::string fault_of(const WeightSpec& wanted, const TensorInfo* found) {
   if (found == nullptr) return fmt::format("{} is missing", wanted.name);
-  if (!same_shape(found->shape, wanted.shape)) {
+  if (const std::vector<std::int64_t> shape = tensor_shape(wanted); !same_shape(found->shape, shape)) {
     return fmt::format("{} has shape [{}], expected [{}]", wanted.name, fmt::join(found->shape, ", "),
-                       fmt::join(wanted.shape, ", "));
+                       fmt::join(shape, ", "));
   }
   if (found->codec == nullptr)
     return fmt::format("{} has type {}, which this build cannot read", wanted.name, found->type_name);
@@ -49,11 +64,6 @@ tl::unexpected<Error> refuse(std::vector<std::string> faults, bool only_types) {
               {}, only_types ? "model_unsupported" : "model_invalid");
 }
 
-bool must_copy(const TensorInfo& tensor, const WeightSpec& spec, const Codec& f32) {
-  const bool vector = spec.shape.size() == 1 && tensor.codec != &f32;
-  return vector || reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % alignof(float) != 0;
-}
-
 Result<std::unique_ptr<Buffer>> copied(std::span<const std::byte> bytes, Backend& backend) {
   Result<std::unique_ptr<Buffer>> buffer = backend.allocate(bytes.size(), Memory::weights);
   if (!buffer) return buffer;
@@ -62,16 +72,56 @@ Result<std::unique_ptr<Buffer>> copied(std::span<const std::byte> bytes, Backend
   return buffer;
 }
 
-Result<std::unique_ptr<Buffer>> provide(const TensorInfo& tensor, const WeightSpec& spec, const Codec& f32,
-                                        Backend& backend, Weight& weight) {
-  if (!must_copy(tensor, spec, f32)) return backend.adopt(tensor.bytes);
-  if (spec.shape.size() > 1 || tensor.codec == &f32) return copied(tensor.bytes, backend);
-  const auto elements = static_cast<std::size_t>(spec.shape.front());
-  std::vector<float> decoded(elements);
-  decode_row(*tensor.codec, reinterpret_cast<const unsigned char*>(tensor.bytes.data()), elements,
-             decoded.data());
-  weight.codec = &f32;
-  return copied(std::as_bytes(std::span(decoded)), backend);
+// The bytes of the rows that the weight takes of its tensor.
+std::span<const std::byte> rows_of(const TensorInfo& tensor, const WeightSpec& spec) {
+  if (spec.tensor_rows == 0) return tensor.bytes;
+  const std::size_t row_bytes = tensor.bytes.size() / static_cast<std::size_t>(spec.tensor_rows);
+  return tensor.bytes.subspan(static_cast<std::size_t>(spec.first) * row_bytes,
+                              static_cast<std::size_t>(spec.shape.front()) * row_bytes);
+}
+
+Result<std::unique_ptr<Buffer>> adopted(std::span<const std::byte> bytes, Backend& backend) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) == 0;
+  return aligned ? backend.adopt(bytes) : copied(bytes, backend);
+}
+
+Result<> provide(const TensorInfo& tensor, const WeightSpec& spec, const Codec& f32, Backend& backend,
+                 BoundWeights& bound) {
+  Weight weight{.codec = tensor.codec, .shape = spec.shape};
+  const auto keep = [&](Result<std::unique_ptr<Buffer>> buffer) -> Result<Buffer*> {
+    if (!buffer) return tl::unexpected(std::move(buffer).error());
+    bound.buffers.push_back(std::move(*buffer));
+    return bound.buffers.back().get();
+  };
+  for (const std::span<const std::byte> part : tensor.parts) {
+    const Result<Buffer*> buffer = keep(adopted(part, backend));
+    if (!buffer) return tl::unexpected(buffer.error());
+    weight.parts.push_back(*buffer);
+  }
+  if (tensor.parts.empty()) {
+    const std::span<const std::byte> bytes = rows_of(tensor, spec);
+    Result<std::unique_ptr<Buffer>> made = nullptr;
+    if (spec.shape.size() > 1 || tensor.codec == &f32) {
+      made = adopted(bytes, backend);
+    } else {
+      std::vector<float> decoded(static_cast<std::size_t>(spec.shape.front()));
+      decode_row(*tensor.codec, reinterpret_cast<const unsigned char*>(bytes.data()), decoded.size(),
+                 decoded.data());
+      weight.codec = &f32;
+      made = copied(std::as_bytes(std::span(decoded)), backend);
+    }
+    const Result<Buffer*> buffer = keep(std::move(made));
+    if (!buffer) return tl::unexpected(buffer.error());
+    weight.bytes = *buffer;
+  }
+  bound.weights.push_back(std::move(weight));
+  return {};
+}
+
+bool begins_with_any(std::string_view name, const std::vector<std::string>& beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](const std::string& beginning) {
+    return name.substr(0, beginning.size()) == beginning;
+  });
 }
 
 }  // namespace
@@ -85,11 +135,12 @@ Result<> check_weights(const Graph& graph, const ModelFile& file) {
     used.insert(wanted.name);
     std::string fault = fault_of(wanted, found);
     if (fault.empty()) continue;
-    only_types = only_types && found != nullptr && same_shape(found->shape, wanted.shape);
+    only_types = only_types && found != nullptr && same_shape(found->shape, tensor_shape(wanted));
     faults.push_back(std::move(fault));
   }
   for (const TensorInfo& tensor : file.tensors()) {
     if (used.count(tensor.name) != 0 || is_obsolete(tensor.name)) continue;
+    if (begins_with_any(tensor.name, graph.unused)) continue;
     only_types = false;
     faults.push_back(fmt::format("{} is not known to this architecture", printable(tensor.name)));
   }
@@ -105,12 +156,8 @@ Result<BoundWeights> bind_weights(const Graph& graph, const ModelFile& file, Bac
     const TensorInfo* tensor = file.find(spec.name);
     if (tensor == nullptr || tensor->codec == nullptr)
       return fail(Error::Code::internal, spec.name + " was not checked");
-    Weight weight{.codec = tensor->codec, .shape = spec.shape};
-    Result<std::unique_ptr<Buffer>> buffer = provide(*tensor, spec, *f32, backend, weight);
-    if (!buffer) return tl::unexpected(std::move(buffer).error());
-    weight.bytes = buffer->get();
-    bound.buffers.push_back(std::move(*buffer));
-    bound.weights.push_back(std::move(weight));
+    if (Result<> given = provide(*tensor, spec, *f32, backend, bound); !given)
+      return tl::unexpected(std::move(given).error());
   }
   return bound;
 }

@@ -64,6 +64,12 @@ struct Walker {
   }
 };
 
+// Of two groups and a row, where the matrix is decoded as it is read.
+std::size_t decoded_floats(const Matrix& matrix) {
+  if (matrix.packed != nullptr) return 0;
+  return 2 * matrix.shape.group_bytes / sizeof(float) + static_cast<std::size_t>(matrix.inputs);
+}
+
 Result<> check_options(const Segment& segment, std::span<const Weight> weights, const PlanOptions& options) {
   if (segment.graph == nullptr || segment.first_node > segment.end_node ||
       segment.end_node > segment.graph->nodes.size())
@@ -131,6 +137,8 @@ void CpuPlan::measure_phases() {
         needs.groups += matrix.shape.groups;
         needs.blocks = std::max(needs.blocks, matrix.shape.blocks);
       }
+    } else if (const auto* node = std::get_if<NodePhase>(&program_.phases[i])) {
+      measure_stack(graph_.nodes[node->node]);
     } else if (const auto* attention = std::get_if<AttentionPhase>(&program_.phases[i])) {
       const auto& params = std::get<AttentionParams>(graph_.nodes[attention->node].params);
       const auto key_width = static_cast<std::size_t>(params.key_width),
@@ -140,6 +148,31 @@ void CpuPlan::measure_phases() {
       attention_.row = std::max(attention_.row, static_cast<std::size_t>(params.heads + 1) * key_width);
       attention_.kv_heads = std::max(attention_.kv_heads, static_cast<std::size_t>(params.kv_heads));
     }
+  }
+}
+
+void CpuPlan::measure_stack(const Node& node) {
+  StackSizes& most = stack_sizes_;
+  const auto rows = static_cast<std::size_t>(options_.max_rows);
+  const auto line = [&](std::size_t lines, std::size_t width) {
+    most.quantized = std::max(most.quantized, lines * (width / 32));
+    most.floats = std::max(most.floats, lines * ((width + 15) / 16));
+  };
+  const auto width_of = [&](std::uint32_t value) {
+    return static_cast<std::size_t>(graph_.values[value].width);
+  };
+  if (node.op() == Op::linear) {
+    const auto blocks = static_cast<std::size_t>(std::get<LinearParams>(node.params).blocks);
+    line(rows * blocks, width_of(node.inputs[0]) / blocks);
+  } else if (node.op() == Op::experts) {
+    const std::size_t pairs = rows * static_cast<std::size_t>(std::get<ExpertsParams>(node.params).used);
+    const auto inner = static_cast<std::size_t>(weights_.matrix(node.weights[0]).outputs);
+    line(pairs, width_of(node.inputs[0]));
+    line(pairs, inner);
+    most.pairs = std::max(most.pairs, pairs);
+    most.experts = std::max(most.experts, width_of(node.inputs[1]));
+    most.hidden = std::max(most.hidden, pairs * inner);
+    most.results = std::max(most.results, pairs * std::max(inner, width_of(node.output)));
   }
 }
 
@@ -184,7 +217,7 @@ Result<> CpuPlan::place_values(std::span<const std::uint32_t> inputs) {
   values_[graph_.logits].data = reinterpret_cast<float*>(logits_memory_.data());
   // Rows beyond one for each sequence are only asked for by evaluations.
   scratch_bytes_ += static_cast<std::size_t>(options_.max_sequences) *
-                    static_cast<std::size_t>(graph_.vocabulary) * sizeof(float);
+                    static_cast<std::size_t>(graph_.output_width()) * sizeof(float);
   return {};
 }
 
@@ -193,15 +226,24 @@ void CpuPlan::walk_scratch(Walk& walk) {
   std::size_t quantized = 0, floats = 0, width = 0, group = 0;  // lines in a row, widest value, decoded group
   for (std::size_t i = 0; i < program_.phases.size(); ++i) {
     const auto* linear = std::get_if<LinearPhase>(&program_.phases[i]);
-    if (linear == nullptr) continue;
+    if (linear == nullptr) {
+      const auto* other = std::get_if<NodePhase>(&program_.phases[i]);
+      if (other == nullptr) continue;
+      const Node& node = graph_.nodes[other->node];
+      if (node.op() == Op::route)
+        width = std::max(width, 2 * static_cast<std::size_t>(values_[node.output].width));
+      if (node.op() == Op::linear || node.op() == Op::experts) {
+        for (std::size_t w = 0; w < std::min<std::size_t>(node.weights.size(), 3); ++w)
+          group = std::max(group, decoded_floats(weights_.matrix(node.weights[w])));
+      }
+      continue;
+    }
     const auto columns = static_cast<std::size_t>(values_[linear->input].width);
     width = std::max(width, columns);
     if (linear_needs_[i].quantized) quantized = std::max(quantized, columns / 32);
     if (linear_needs_[i].floats) floats = std::max(floats, (columns + 15) / 16);
     for (const LinearPart& part : linear->parts) {
-      const Matrix& matrix = weights_.matrix(part.weight);
-      if (matrix.packed == nullptr)
-        group = std::max(group, 2 * matrix.shape.group_bytes / sizeof(float) + columns);
+      group = std::max(group, decoded_floats(weights_.matrix(part.weight)));
     }
   }
   const auto rows = static_cast<std::size_t>(options_.max_rows);
@@ -212,6 +254,14 @@ void CpuPlan::walk_scratch(Walk& walk) {
     walk.take(cosines_[i], angles);
     walk.take(sines_[i], angles);
   }
+  walk.take(stacks_.panels.quantized, stack_sizes_.quantized);
+  walk.take(stacks_.panels.floats, stack_sizes_.floats);
+  walk.take(stacks_.hidden, stack_sizes_.hidden);
+  walk.take(stacks_.results, stack_sizes_.results);
+  walk.take(stacks_.starts, stack_sizes_.experts + 1);
+  walk.take(stacks_.next, stack_sizes_.experts);
+  walk.take(stacks_.pair_row, stack_sizes_.pairs);
+  walk.take(stacks_.row_pairs, stack_sizes_.pairs);
   const std::size_t columns = attention_.value_columns;
   for (Scratch& scratch : scratch_) {
     walk.take(scratch.panels.quantized, kLocalRows * quantized);

@@ -52,7 +52,12 @@ void CpuPlan::run_phase(std::size_t index, int worker) {
   } else if (const auto* attention = std::get_if<AttentionPhase>(&phase)) {
     run_attention(*attention, worker);
   } else {
-    pool_->stage(worker, pool_->workers(), [&](int part) { run_node(std::get<NodePhase>(phase), part); });
+    const auto& other = std::get<NodePhase>(phase);
+    const Node& node = graph_.nodes[other.node];
+    if (node.op() == Op::experts) return run_experts(node, worker);
+    if (node.op() == Op::linear) return run_blocks(node, worker);
+    float* space = scratch_[static_cast<std::size_t>(worker)].row;
+    pool_->stage(worker, pool_->workers(), [&](int part) { run_node(other, part, space); });
   }
 }
 

@@ -71,6 +71,27 @@ class CpuPlan final : public Plan {
     const std::uint8_t** keys = nullptr;
     const std::uint8_t** values = nullptr;
   };
+  // What experts and linears in blocks work in; all workers share it.
+  struct Stacks {
+    Panels panels;             // both forms, a line's worth for each row and expert or block
+    float* hidden = nullptr;   // [pairs][inner]
+    float* results = nullptr;  // [pairs][the larger of inner and out]
+    int* starts = nullptr;     // [experts + 1] first pair of each expert
+    int* next = nullptr;       // [experts]
+    int* pair_row = nullptr;   // [pairs]
+    int* row_pairs = nullptr;  // [rows][used], -1: none
+  };
+  struct StackSizes {  // the largest of all phases
+    std::size_t quantized = 0, floats = 0, hidden = 0, results = 0, pairs = 0, experts = 0;
+  };
+  struct StackOut {
+    float* data;
+    int width;
+  };
+  struct PairRows {  // the input of each pair: its own row, or that of the batch
+    const float* data;
+    bool by_pair;
+  };
   // One unit of attention work: query vectors of one key head of one sequence, over one split or all.
   struct Unit {
     int sequence = 0, head = 0;
@@ -87,6 +108,7 @@ class CpuPlan final : public Plan {
   template <class Walk>
   void walk_scratch(Walk& walk);
   void measure_phases();
+  void measure_stack(const Node& node);
   Result<> check(const Batch& batch) const;
   Result<> check_page(std::uint32_t group, std::int32_t page, std::size_t bytes) const;
 
@@ -108,7 +130,12 @@ class CpuPlan final : public Plan {
                   float* decoded) const;
   void call_linear(const LinearPart& part, Range groups, Range rows, const Panels& panels,
                    float* decoded) const;
-  void call_decoded(const LinearPart& part, LinearCall call, Range groups, float* decoded) const;
+  void multiply(const Matrix& matrix, const Matrix* paired, LinearCall call, Range groups,
+                float* decoded) const;
+  void multiply_decoded(const Matrix& matrix, const Matrix* paired, LinearCall call, Range groups,
+                        float* decoded) const;
+  void put_line(const float* x, int width, const LinearNeeds& needs, int row, int row_count,
+                const Panels& panels) const;
   NormCall norm_call(const Node& node) const;
 
   void run_attention(const AttentionPhase& phase, int worker);
@@ -125,7 +152,30 @@ class CpuPlan final : public Plan {
   void finish_unit(const AttentionPhase& phase, const Unit& unit, Scratch& scratch);
   void write_outputs(const AttentionPhase& phase, const Unit& unit, const float* state) const;
 
-  void run_node(const NodePhase& phase, int part);
+  static LinearNeeds needs_of(const Matrix& matrix);
+  static Panels panels_at(const Panels& panels, const LinearNeeds& needs, int line);
+  Range cut(int count, int piece) const;
+  template <class Take>
+  void cut_stage(int worker, Take take);
+  template <class Each>
+  void cut_experts(int experts, int groups, int piece, Each each) const;
+  void list_pairs(const Node& node);
+  void fill_pairs(PairRows rows, int width, const LinearNeeds& needs, int experts, int piece);
+  void run_experts(const Node& node, int worker);
+  void run_stacked(const Node& node, std::size_t weight, int expert, Range groups, StackOut out,
+                   float* decoded) const;
+  void run_gate_and_up(const Node& node, int expert, Range groups, float* decoded) const;
+  void sum_pairs(const Node& node, int row);
+  void run_blocks(const Node& node, int worker);
+  void multiply_blocks(const Node& node, Range groups, float* decoded) const;
+
+  float sink_share(const Node& node, int head, float maximum) const;
+  void run_node(const NodePhase& phase, int part, float* space);
+  int table_row(const EmbedParams& params, std::size_t row) const;
+  void run_norm(const Node& node, const float* x, float* out) const;
+  void run_gate(const ActivateParams& params, const float* a, int gates, const float* b, int width,
+                float* out) const;
+  static void run_join(const JoinParams& params, const Value& a, const Value& b, int row, float* out);
   void rope_row(std::int32_t rope, int row, float* x, int heads) const;
 
   Kernels kernels_;
@@ -146,6 +196,8 @@ class CpuPlan final : public Plan {
   std::vector<Scratch> scratch_;         // [workers]
   std::vector<float*> cosines_, sines_;  // [ropes][max_rows][rotary_width]
   AttentionSizes attention_;
+  Stacks stacks_;
+  StackSizes stack_sizes_;
   float* partials_ = nullptr;  // [kPartialSlots][partial_floats_]
   std::size_t partial_floats_ = 0;
   std::unique_ptr<std::atomic<int>[]> finished_;  // [max_sequences][kv heads] splits done
@@ -158,6 +210,12 @@ class CpuPlan final : public Plan {
   int rows_ = 0, output_count_ = 0;
   bool one_row_each_ = false;  // no sequence has more than one row
 };
+
+// Where a row lies in a panel: tiles of the largest size, then ever smaller powers of two.
+struct PanelRow {
+  int tile_first, tile_rows;
+};
+PanelRow locate(int row, int rows, int max_tile);
 
 inline constexpr int kLocalRows =
     4;  // up to so many rows each worker makes the panel for itself, without a stage before

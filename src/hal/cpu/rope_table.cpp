@@ -7,7 +7,8 @@
 
 namespace pensieve::hal::cpu {
 
-RopeTable::RopeTable(const RopeParams& params, const float* factors) : params_(params) {
+RopeTable::RopeTable(const RopeParams& params, const float* factors)
+    : params_(params), magnitude_(static_cast<double>(params.attention_factor)) {
   const double width = static_cast<double>(params.rotary_width), base = static_cast<double>(params.base);
   const auto pairs = static_cast<std::size_t>(params.rotary_width / 2);
   const bool yarn = params.scaling == RopeParams::Scaling::yarn;
@@ -18,9 +19,10 @@ RopeTable::RopeTable(const RopeParams& params, const float* factors) : params_(p
   };
   double low = 0.0, high = 0.0;
   if (yarn) {
-    low = std::max(std::floor(pair_turning(static_cast<double>(params.beta_fast))), 0.0);
-    high = std::min(std::ceil(pair_turning(static_cast<double>(params.beta_slow))), width - 1.0);
-    magnitude_ = static_cast<double>(params.attention_factor);
+    low = pair_turning(static_cast<double>(params.beta_fast));
+    high = pair_turning(static_cast<double>(params.beta_slow));
+    low = std::max(params.whole_pairs ? std::floor(low) : low, 0.0);
+    high = std::min(params.whole_pairs ? std::ceil(high) : high, width - 1.0);
   }
   for (std::size_t i = 0; i < pairs; ++i) {
     double angle = std::pow(base, -2.0 * static_cast<double>(i) / width);

@@ -20,7 +20,7 @@ class RopeTable {
  private:
   RopeParams params_;
   std::vector<double> angles_;  // of each pair, for one step of position
-  double magnitude_ = 1.0;
+  double magnitude_;
 };
 
 }  // namespace pensieve::hal::cpu

@@ -3,6 +3,7 @@
 // a block of vectors that walks over all splits. Splits are counted from position 0 and merged in order
 // either way, so results do not depend on it.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "hal/cpu/plan.h"
@@ -196,14 +197,16 @@ void CpuPlan::run_split(const AttentionPhase& phase, const Unit& unit, int split
   const int group = static_cast<int>(params.heads / params.kv_heads);
   const auto sequence = static_cast<std::size_t>(unit.sequence);
   const int start = batch_.positions[static_cast<std::size_t>(batch_.sequence_starts[sequence])];
+  const int last = start + batch_.sequence_starts[sequence + 1] - batch_.sequence_starts[sequence] - 1;
   int lows[kAttendTile], highs[kAttendTile];
   AttendCall call{};
   call.first = std::numeric_limits<int>::max();
   for (int i = 0; i < tile; ++i) {
     const int vector = std::min(unit.first_vector + tile_first + i, unit.first_vector + unit.vectors - 1);
-    highs[i] = start + vector / group;
+    const int position = start + vector / group;
+    highs[i] = params.causal ? position : last;
     lows[i] =
-        params.window > 0 ? static_cast<int>(std::max<std::int64_t>(highs[i] - params.window + 1, 0)) : 0;
+        params.window > 0 ? static_cast<int>(std::max<std::int64_t>(position - params.window + 1, 0)) : 0;
     call.first = std::min(call.first, lows[i]);
     call.end = std::max(call.end, highs[i] + 1);
   }
@@ -261,6 +264,12 @@ void CpuPlan::finish_unit(const AttentionPhase& phase, const Unit& unit, Scratch
   write_outputs(phase, unit, scratch.state);
 }
 
+// What a head's sink adds to a sum of exponentials that are counted from `maximum`.
+float CpuPlan::sink_share(const Node& node, int head, float maximum) const {
+  if (node.weights.empty()) return 0.0F;
+  return std::exp(weights_.vector(static_cast<std::int32_t>(node.weights[0]))[head] - maximum);
+}
+
 void CpuPlan::write_outputs(const AttentionPhase& phase, const Unit& unit, const float* state) const {
   const Node& node = graph_.nodes[phase.node];
   const auto& params = std::get<AttentionParams>(node.params);
@@ -272,7 +281,9 @@ void CpuPlan::write_outputs(const AttentionPhase& phase, const Unit& unit, const
     const int row = batch_.sequence_starts[static_cast<std::size_t>(unit.sequence)] + vector / group;
     float* to =
         out.data + static_cast<std::int64_t>(row) * out.width + (unit.head * group + vector % group) * width;
-    kernels_.scale(state + 2, 1.0F / state[1], to, width);
+    kernels_.scale(state + 2,
+                   1.0F / (state[1] + sink_share(node, unit.head * group + vector % group, state[0])), to,
+                   width);
   }
 }
 

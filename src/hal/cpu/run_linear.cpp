@@ -13,10 +13,8 @@ constexpr std::size_t kPanelBytes = std::size_t{256}
 constexpr int kTasksPerWorker = 6;
 constexpr int kPiecesPerWorker = 4;  // what others can take over from a worker that does not run
 
-// Where a row lies in a panel: tiles of the largest size, then ever smaller powers of two.
-struct PanelRow {
-  int tile_first, tile_rows;
-};
+}  // namespace
+
 PanelRow locate(int row, int rows, int max_tile) {
   int first = row / max_tile * max_tile;
   if (first + max_tile <= rows) return {first, max_tile};
@@ -25,8 +23,6 @@ PanelRow locate(int row, int rows, int max_tile) {
     if (row < first + tile) return {first, tile};
   }
 }
-
-}  // namespace
 
 CpuPlan::Range CpuPlan::share(int count, int part) const {
   const auto at = [&](int index) { return static_cast<int>(std::int64_t{count} * index / pool_->workers()); };
@@ -57,15 +53,19 @@ void CpuPlan::fill_panels(const LinearPhase& phase, const LinearNeeds& needs, Ra
       kernels_.norm(norm, x, normalised);
       x = normalised;
     }
-    const PanelRow at = locate(row, row_count, kernels_.max_tile);
-    const auto place = [&](int blocks) {
-      return static_cast<std::int64_t>(at.tile_first) * blocks + (row - at.tile_first);
-    };
-    if (needs.quantized)
-      kernels_.quantize(x, input.width, panels.quantized + place(input.width / 32), at.tile_rows);
-    if (needs.floats)
-      kernels_.copy_lines(x, input.width, panels.floats + place((input.width + 15) / 16), at.tile_rows);
+    put_line(x, input.width, needs, row, row_count, panels);
   }
+}
+
+// One row into the panels of `row_count` rows.
+void CpuPlan::put_line(const float* x, int width, const LinearNeeds& needs, int row, int row_count,
+                       const Panels& panels) const {
+  const PanelRow at = locate(row, row_count, kernels_.max_tile);
+  const auto place = [&](int blocks) {
+    return static_cast<std::int64_t>(at.tile_first) * blocks + (row - at.tile_first);
+  };
+  if (needs.quantized) kernels_.quantize(x, width, panels.quantized + place(width / 32), at.tile_rows);
+  if (needs.floats) kernels_.copy_lines(x, width, panels.floats + place((width + 15) / 16), at.tile_rows);
 }
 
 void CpuPlan::run_linear(const LinearPhase& phase, const LinearNeeds& needs, int worker) {
@@ -123,12 +123,7 @@ void CpuPlan::call_linear(const LinearPart& part, Range groups, Range rows, cons
   const Matrix& matrix = weights_.matrix(part.weight);
   const Value& out = values_[part.out];
   LinearCall call{};
-  call.weight = matrix.packed;
-  if (part.paired >= 0) call.paired = weights_.matrix(static_cast<std::uint32_t>(part.paired)).packed;
-  call.group_bytes = matrix.shape.group_bytes;
-  call.outputs = matrix.outputs;
-  call.blocks = matrix.shape.blocks;
-  const std::int64_t line = static_cast<std::int64_t>(rows.begin) * call.blocks;
+  const std::int64_t line = static_cast<std::int64_t>(rows.begin) * matrix.shape.blocks;
   call.panel =
       matrix.quantized_panel ? static_cast<const void*>(panels.quantized + line) : panels.floats + line;
   call.rows = rows.end - rows.begin;
@@ -142,23 +137,36 @@ void CpuPlan::call_linear(const LinearPart& part, Range groups, Range rows, cons
     call.residual = residual.data + static_cast<std::int64_t>(rows.begin) * residual.width;
   }
   call.activation = part.activation;
+  const Matrix* paired =
+      part.paired >= 0 ? &weights_.matrix(static_cast<std::uint32_t>(part.paired)) : nullptr;
+  multiply(matrix, paired, call, groups, decoded);
+}
+
+// Fills in what the matrices say and runs the groups.
+void CpuPlan::multiply(const Matrix& matrix, const Matrix* paired, LinearCall call, Range groups,
+                       float* decoded) const {
+  call.weight = matrix.packed;
+  if (paired != nullptr) call.paired = paired->packed;
+  call.group_bytes = matrix.shape.group_bytes;
+  call.outputs = matrix.outputs;
+  call.blocks = matrix.shape.blocks;
   call.group_begin = groups.begin;
   call.group_end = groups.end;
-  if (matrix.packed == nullptr) return call_decoded(part, call, groups, decoded);
+  if (matrix.packed == nullptr) return multiply_decoded(matrix, paired, call, groups, decoded);
   kernels_.linear[static_cast<int>(matrix.shape.kind)](call);
 }
 
 // Matrices in a codec that no kernel reads: each group becomes f32 columns just before it is used.
-void CpuPlan::call_decoded(const LinearPart& part, LinearCall call, Range groups, float* decoded) const {
-  const Matrix& matrix = weights_.matrix(part.weight);
+void CpuPlan::multiply_decoded(const Matrix& matrix, const Matrix* paired, LinearCall call, Range groups,
+                               float* decoded) const {
   const int lanes = kernels_.lanes;
   const auto columns = static_cast<std::size_t>(matrix.inputs);
   const std::size_t group_floats = matrix.shape.group_bytes / sizeof(float);
   float* row = decoded + 2 * group_floats;
-  const auto decode = [&](std::uint32_t weight, int group, float* out) {
+  const auto decode = [&](const Matrix& from, int group, float* out) {
     std::fill_n(out, group_floats, 0.0F);
-    for (int lane = 0; lane < lanes && group * lanes + lane < matrix.outputs; ++lane) {
-      weights_.row(weight, group * lanes + lane, row);
+    for (int lane = 0; lane < lanes && group * lanes + lane < from.outputs; ++lane) {
+      from.read_row(group * lanes + lane, row);
       for (std::size_t k = 0; k < columns; ++k)
         out[k * static_cast<std::size_t>(lanes) + static_cast<std::size_t>(lane)] = row[k];
     }
@@ -166,10 +174,10 @@ void CpuPlan::call_decoded(const LinearPart& part, LinearCall call, Range groups
   const LinearCall whole = call;
   for (int group = groups.begin; group < groups.end; ++group) {
     const int first = group * lanes;
-    decode(part.weight, group, decoded);
+    decode(matrix, group, decoded);
     call.weight = reinterpret_cast<const std::uint8_t*>(decoded);
-    if (part.paired >= 0) {
-      decode(static_cast<std::uint32_t>(part.paired), group, decoded + group_floats);
+    if (paired != nullptr) {
+      decode(*paired, group, decoded + group_floats);
       call.paired = reinterpret_cast<const std::uint8_t*>(decoded + group_floats);
     }
     const auto from = [&](const float* p) { return p != nullptr ? p + first : nullptr; };

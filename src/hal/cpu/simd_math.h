@@ -56,6 +56,14 @@ inline Simd::F activated(Activation kind, Simd::F x) {
     }
     case Activation::relu:
       return S::max(x, S::zero());
+    case Activation::relu_squared: {
+      const S::F positive = S::max(x, S::zero());
+      return S::mul(positive, positive);
+    }
+    case Activation::sigmoid:
+      return S::div(S::set(1.0F), S::add(S::set(1.0F), exponential(S::sub(S::zero(), x))));
+    case Activation::tanh:
+      return hyperbolic_tangent(x);
   }
   return x;
 }

@@ -9,40 +9,81 @@
 namespace pensieve::hal::cpu {
 namespace {
 
-Result<const std::uint8_t*> source_of(const WeightSpec& spec, const Weight& weight) {
-  if (weight.codec == nullptr || weight.bytes == nullptr)
+struct Dimensions {
+  std::size_t count, rows, columns;  // matrices, and of each
+};
+Dimensions dimensions_of(const std::vector<std::int64_t>& shape) {
+  const std::size_t last = shape.size() - 1;
+  return {last > 1 ? static_cast<std::size_t>(shape[0]) : 1,
+          last > 0 ? static_cast<std::size_t>(shape[last - 1]) : 1, static_cast<std::size_t>(shape[last])};
+}
+
+// Where each matrix of the weight begins.
+Result<std::vector<const std::uint8_t*>> sources_of(const WeightSpec& spec, const Weight& weight) {
+  if (weight.codec == nullptr || (weight.bytes == nullptr && weight.parts.empty()))
     return fail(Error::Code::invalid, fmt::format("weight {} has no data", spec.name));
   if (weight.shape != spec.shape) {
     return fail(Error::Code::invalid,
                 fmt::format("weight {} has shape [{}], the graph wants [{}]", spec.name,
                             fmt::join(weight.shape, ", "), fmt::join(spec.shape, ", ")));
   }
-  const auto* buffer = dynamic_cast<const HostBuffer*>(weight.bytes);
-  if (buffer == nullptr)
-    return fail(Error::Code::invalid, fmt::format("weight {} is not in host memory", spec.name));
-  const auto columns = static_cast<std::size_t>(spec.shape.back());
-  if (columns % weight.codec->block_elements != 0) {
+  const Dimensions is = dimensions_of(spec.shape);
+  if (is.columns % weight.codec->block_elements != 0) {
     return fail(Error::Code::invalid, fmt::format("weight {}: rows of {} are not whole blocks of {}",
-                                                  spec.name, columns, weight.codec->name));
+                                                  spec.name, is.columns, weight.codec->name));
   }
-  std::size_t rows = 1;
-  for (std::size_t i = 0; i + 1 < spec.shape.size(); ++i) rows *= static_cast<std::size_t>(spec.shape[i]);
-  if (buffer->size() < rows * weight.codec->row_bytes(columns)) {
-    return fail(Error::Code::invalid, fmt::format("weight {} has {} bytes, needs {}", spec.name,
-                                                  buffer->size(), rows * weight.codec->row_bytes(columns)));
+  std::vector<Buffer*> buffers = weight.parts;
+  if (buffers.empty()) buffers.push_back(weight.bytes);
+  if (buffers.size() != 1 && buffers.size() != is.count) {
+    return fail(Error::Code::invalid,
+                fmt::format("weight {} comes in {} parts, not {}", spec.name, buffers.size(), is.count));
   }
-  return buffer->data();
+  const std::size_t bytes = is.rows * weight.codec->row_bytes(is.columns),
+                    in_each = is.count / buffers.size();
+  std::vector<const std::uint8_t*> sources;
+  for (const Buffer* given : buffers) {
+    const auto* buffer = dynamic_cast<const HostBuffer*>(given);
+    if (buffer == nullptr)
+      return fail(Error::Code::invalid, fmt::format("weight {} is not in host memory", spec.name));
+    if (buffer->size() < in_each * bytes) {
+      return fail(Error::Code::invalid, fmt::format("weight {} has {} bytes, needs {}", spec.name,
+                                                    buffer->size(), in_each * bytes));
+    }
+    for (std::size_t i = 0; i < in_each; ++i) sources.push_back(buffer->data() + i * bytes);
+  }
+  return sources;
 }
 
 // The form of a matrix, but for where it lies.
 Matrix shaped(const Weight& weight, const Kernels& kernels) {
-  Matrix matrix{.codec = weight.codec,
-                .outputs = static_cast<int>(weight.shape[0]),
-                .inputs = static_cast<int>(weight.shape[1])};
+  const Dimensions is = dimensions_of(weight.shape);
+  Matrix matrix{
+      .codec = weight.codec, .outputs = static_cast<int>(is.rows), .inputs = static_cast<int>(is.columns)};
   const auto kind = kind_for(*weight.codec);
   matrix.shape = packed_shape(kind.value_or(WeightKind::f32), kernels, matrix.outputs, matrix.inputs);
   matrix.quantized_panel = kind && wants_quantized(*kind);
   return matrix;
+}
+
+std::size_t stored_bytes(const Weight& weight) {
+  const Dimensions is = dimensions_of(weight.shape);
+  return is.count * is.rows * weight.codec->row_bytes(is.columns);
+}
+
+std::vector<float> decoded(const Weight& weight, const std::vector<const std::uint8_t*>& sources) {
+  const Dimensions is = dimensions_of(weight.shape);
+  std::vector<float> values(is.count * is.rows * is.columns);
+  float* out = values.data();
+  for (const std::uint8_t* source : sources) {
+    for (std::size_t row = 0; row < is.rows; ++row, out += is.columns)
+      decode_row(*weight.codec, source + row * weight.codec->row_bytes(is.columns), is.columns, out);
+  }
+  return values;
+}
+
+void release(const Weight& weight) {
+  if (weight.bytes != nullptr) weight.bytes->release_source();
+  for (Buffer* part : weight.parts) part->release_source();
 }
 
 struct PackWork {
@@ -71,14 +112,16 @@ WeightUse::WeightUse(const Segment& segment) {
   vector.resize(graph.weights.size());
   for (std::uint32_t i = segment.first_node; i < segment.end_node; ++i) {
     const Node& node = graph.nodes[i];
-    const bool first_is_matrix = node.op() == Op::linear || node.op() == Op::embed;
+    const std::size_t matrices = node.op() == Op::experts                            ? 3
+                                 : node.op() == Op::linear || node.op() == Op::embed ? 1
+                                                                                     : 0;
     for (std::size_t w = 0; w < node.weights.size(); ++w) {
-      if (w > 0 || !first_is_matrix) {
+      if (w >= matrices) {
         vector[node.weights[w]] = true;
-      } else if (node.op() == Op::linear) {
-        matrix[node.weights[w]] = true;
-      } else {
+      } else if (node.op() == Op::embed) {
         looked_up[node.weights[w]] = true;
+      } else {
+        matrix[node.weights[w]] = true;
       }
     }
   }
@@ -94,21 +137,19 @@ Result<WeightStore> WeightStore::open(const Segment& segment, std::span<const We
   std::size_t packed_bytes = 0;
   for (std::size_t i = 0; i < graph.weights.size(); ++i) {
     if (!use.matrix[i] && !use.looked_up[i] && !use.vector[i]) continue;
-    const auto source = source_of(graph.weights[i], weights[i]);
-    if (!source) return tl::unexpected(source.error());
+    const auto sources = sources_of(graph.weights[i], weights[i]);
+    if (!sources) return tl::unexpected(sources.error());
     if (use.vector[i]) {
-      store.vectors_[i].resize(static_cast<std::size_t>(graph.weights[i].shape.back()));
-      decode_row(*weights[i].codec, *source, store.vectors_[i].size(), store.vectors_[i].data());
+      store.vectors_[i] = decoded(weights[i], *sources);
       store.bytes_ += store.vectors_[i].size() * sizeof(float);
     }
     if (!use.matrix[i] && !use.looked_up[i]) continue;
-    store.matrices_[i] = shaped(weights[i], kernels);
-    store.matrices_[i].source = *source;
+    store.matrices_[i].assign(sources->size(), shaped(weights[i], kernels));
+    for (std::size_t m = 0; m < sources->size(); ++m) store.matrices_[i][m].source = (*sources)[m];
     if (use.matrix[i] && kind_for(*weights[i].codec)) {
-      packed_bytes += store.matrices_[i].shape.bytes();
+      packed_bytes += store.matrices_[i].front().shape.bytes() * sources->size();
     } else {
-      store.bytes_ += weights[i].codec->row_bytes(static_cast<std::size_t>(store.matrices_[i].inputs)) *
-                      static_cast<std::size_t>(store.matrices_[i].outputs);
+      store.bytes_ += stored_bytes(weights[i]);
     }
   }
   auto region = Region::open(packed_bytes, true);
@@ -118,13 +159,14 @@ Result<WeightStore> WeightStore::open(const Segment& segment, std::span<const We
   std::uint8_t* out = store.packed_.data();
   for (std::size_t i = 0; i < graph.weights.size(); ++i) {
     if (!use.matrix[i] || !kind_for(*weights[i].codec)) continue;
-    Matrix& matrix = store.matrices_[i];
-    PackWork work{&matrix, out, pool.workers()};
-    pool.start(&pack_share, &work);
-    pool.join();
-    matrix.packed = out;
-    out += matrix.shape.bytes();
-    weights[i].bytes->release_source();
+    for (Matrix& matrix : store.matrices_[i]) {
+      PackWork work{&matrix, out, pool.workers()};
+      pool.start(&pack_share, &work);
+      pool.join();
+      matrix.packed = out;
+      out += matrix.shape.bytes();
+    }
+    release(weights[i]);
   }
   return store;
 }
@@ -136,24 +178,22 @@ std::size_t WeightStore::estimate(const Segment& segment, std::span<const Weight
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Weight& weight = weights[i];
     if (weight.codec == nullptr || weight.shape.empty()) continue;
-    if (use.vector[i]) bytes += static_cast<std::size_t>(weight.shape.back()) * sizeof(float);
+    const Dimensions is = dimensions_of(weight.shape);
+    if (use.vector[i]) bytes += is.count * is.rows * is.columns * sizeof(float);
     if (!use.matrix[i] && !use.looked_up[i]) continue;
     if (use.matrix[i] && kind_for(*weight.codec)) {
-      bytes += shaped(weight, kernels).shape.bytes();
+      bytes += shaped(weight, kernels).shape.bytes() * is.count;
     } else {
-      bytes += weight.codec->row_bytes(static_cast<std::size_t>(weight.shape[1])) *
-               static_cast<std::size_t>(weight.shape[0]);
+      bytes += stored_bytes(weight);
     }
   }
   return bytes;
 }
 
-void WeightStore::row(std::uint32_t weight, int row, float* out) const {
-  const Matrix& matrix = matrices_[weight];
-  if (matrix.packed != nullptr) return unpack_row(matrix.shape, matrix.packed, row, out);
-  const auto columns = static_cast<std::size_t>(matrix.inputs);
-  decode_row(*matrix.codec, matrix.source + static_cast<std::size_t>(row) * matrix.codec->row_bytes(columns),
-             columns, out);
+void Matrix::read_row(int row, float* out) const {
+  if (packed != nullptr) return unpack_row(shape, packed, row, out);
+  const auto columns = static_cast<std::size_t>(inputs);
+  decode_row(*codec, source + static_cast<std::size_t>(row) * codec->row_bytes(columns), columns, out);
 }
 
 }  // namespace pensieve::hal::cpu

@@ -14,6 +14,7 @@
 
 namespace pensieve::hal::cpu {
 
+// One matrix, or one of a stack of them (blocks of a linear, experts): those share codec and shape.
 struct Matrix {
   const Codec* codec = nullptr;
   int outputs = 0, inputs = 0;
@@ -22,6 +23,8 @@ struct Matrix {
       nullptr;        // null: kernels cannot read the codec, or the matrix is only looked up by row
   PackedShape shape;  // when packed, or when it is decoded to f32 group by group
   bool quantized_panel = false;  // its kernel reads QuantLine
+
+  void read_row(int row, float* out) const;  // packed or not
 };
 
 // How a segment uses its weights.
@@ -38,17 +41,16 @@ class WeightStore {
   static std::size_t estimate(const Segment& segment, std::span<const Weight> weights,
                               const Kernels& kernels);
 
-  const Matrix& matrix(std::uint32_t weight) const { return matrices_[weight]; }
+  const Matrix& matrix(std::uint32_t weight, std::size_t index = 0) const { return matrices_[weight][index]; }
+  std::size_t stacked(std::uint32_t weight) const { return matrices_[weight].size(); }
   const float* vector(std::int32_t weight) const {  // null for -1
     return weight < 0 ? nullptr : vectors_[static_cast<std::size_t>(weight)].data();
   }
-  // One row of a matrix, packed or not.
-  void row(std::uint32_t weight, int row, float* out) const;
   std::size_t bytes() const { return bytes_; }
 
  private:
-  std::vector<Matrix> matrices_;             // [graph weights]
-  std::vector<std::vector<float>> vectors_;  // [graph weights]
+  std::vector<std::vector<Matrix>> matrices_;  // [graph weights][1, or as many as are stacked]
+  std::vector<std::vector<float>> vectors_;    // [graph weights]
   Region packed_;
   std::size_t bytes_ = 0;  // held by this plan, or used in the file's layout
 };

@@ -1,4 +1,5 @@
 // activate: the non-linear functions, in double precision.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -8,16 +9,25 @@ namespace pensieve::hal::reference {
 namespace {
 
 double apply(ActivateParams::Kind kind, double x) {
+  using Kind = ActivateParams::Kind;
   switch (kind) {
-    case ActivateParams::Kind::silu:
+    case Kind::silu:
       return x / (1.0 + std::exp(-x));
-    case ActivateParams::Kind::gelu:
+    case Kind::gelu:
       return 0.5 * x * (1.0 + std::erf(x / std::numbers::sqrt2));
-    case ActivateParams::Kind::gelu_tanh: {
+    case Kind::gelu_tanh: {
       const double inner = std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
       return 0.5 * x * (1.0 + std::tanh(inner));
     }
-    case ActivateParams::Kind::relu:
+    case Kind::relu_squared:
+      return x > 0.0 ? x * x : 0.0;
+    case Kind::sigmoid:
+      return 1.0 / (1.0 + std::exp(-x));
+    case Kind::tanh:
+      return std::tanh(x);
+    case Kind::silu_clamped:
+      return x / (1.0 + std::exp(-1.702 * x));
+    case Kind::relu:
       break;
   }
   return x > 0.0 ? x : 0.0;
@@ -25,11 +35,23 @@ double apply(ActivateParams::Kind kind, double x) {
 
 }  // namespace
 
-void activate(const ActivateParams& params, const float* in, const float* gated, std::size_t elements,
-              float* out) {
-  for (std::size_t i = 0; i < elements; ++i) {
-    const auto y = static_cast<float>(apply(params.kind, static_cast<double>(in[i])));
-    out[i] = gated != nullptr ? y * gated[i] : y;
+void activate(const ActivateParams& params, InputRows in, float* out) {
+  for (std::size_t i = 0; i < in.rows * in.width; ++i)
+    out[i] = static_cast<float>(apply(params.kind, static_cast<double>(in.data[i])));
+}
+
+void activate_gated(const ActivateParams& params, InputRows gate, InputRows in, float* out) {
+  const std::size_t sharing = in.width / gate.width;
+  const bool clamped = params.kind == ActivateParams::Kind::silu_clamped;
+  for (std::size_t i = 0; i < in.rows * in.width; ++i) {
+    const float a = gate.data[i / sharing], b = in.data[i];
+    if (clamped) {
+      const double factor = apply(params.kind, static_cast<double>(std::min(a, params.limit)));
+      out[i] =
+          static_cast<float>(factor * static_cast<double>(std::clamp(b, -params.limit, params.limit) + 1.0F));
+    } else {
+      out[i] = static_cast<float>(apply(params.kind, static_cast<double>(a))) * b;
+    }
   }
 }
 

@@ -56,11 +56,12 @@ struct Workspace {
   std::vector<double> weights, sum;
 };
 
+// `sink`: a score that takes its share and gives nothing; -infinity where there is none.
 void attend(const AttentionParams& params, const float* query, std::size_t first, std::size_t end,
-            Workspace& space, float* out) {
+            double sink, Workspace& space, float* out) {
   const auto key_width = static_cast<std::size_t>(params.key_width);
   const auto value_width = static_cast<std::size_t>(params.value_width);
-  double highest = -INFINITY;
+  double highest = sink;
   for (std::size_t p = first; p < end; ++p) {
     double score = static_cast<double>(dot(query, &space.keys[p * key_width], key_width)) *
                    static_cast<double>(params.scale);
@@ -69,7 +70,7 @@ void attend(const AttentionParams& params, const float* query, std::size_t first
     space.weights[p] = score;
     highest = std::max(highest, score);
   }
-  double total = 0.0;
+  double total = std::exp(sink - highest);
   std::fill_n(space.sum.begin(), value_width, 0.0);
   for (std::size_t p = first; p < end; ++p) {
     const double weight = std::exp(space.weights[p] - highest);
@@ -82,7 +83,7 @@ void attend(const AttentionParams& params, const float* query, std::size_t first
 
 // All rows of one sequence with all query heads that read key head `head`.
 void attend_head(const AttentionParams& params, const AttentionState& state, const Sequence& sequence,
-                 std::size_t head, InputRows q, Workspace& space, float* out) {
+                 std::size_t head, std::span<const float> sinks, InputRows q, Workspace& space, float* out) {
   const auto key_width = static_cast<std::size_t>(params.key_width);
   const auto value_width = static_cast<std::size_t>(params.value_width);
   const std::int32_t page_tokens = state.pages->page_tokens();
@@ -96,17 +97,20 @@ void attend_head(const AttentionParams& params, const AttentionState& state, con
   for (std::size_t r = sequence.first_row; r < sequence.end_row; ++r) {
     const std::int32_t position = state.batch->positions[r];
     const auto first = static_cast<std::size_t>(first_visible(params, position) - sequence.first_position);
-    const auto end = static_cast<std::size_t>(position + 1 - sequence.first_position);
+    const std::int32_t beyond = params.causal ? position + 1 : sequence.end_position;
+    const auto end = static_cast<std::size_t>(beyond - sequence.first_position);
     for (std::size_t h = head * sharing; h < (head + 1) * sharing; ++h) {
-      attend(params, q.row(r) + h * key_width, first, end, space, out + r * out_width + h * value_width);
+      const double sink = sinks.empty() ? -INFINITY : static_cast<double>(sinks[h]);
+      attend(params, q.row(r) + h * key_width, first, end, sink, space,
+             out + r * out_width + h * value_width);
     }
   }
 }
 
 }  // namespace
 
-Result<> attention(const AttentionParams& params, const AttentionState& state, InputRows q, InputRows k,
-                   InputRows v, float* out) {
+Result<> attention(const AttentionParams& params, const AttentionState& state, std::span<const float> sinks,
+                   InputRows q, InputRows k, InputRows v, float* out) {
   std::vector<Sequence> sequences;
   std::size_t longest = 0;
   double operations = 0;
@@ -127,10 +131,11 @@ Result<> attention(const AttentionParams& params, const AttentionState& state, I
     space.weights.resize(longest);
     space.sum.resize(static_cast<std::size_t>(params.value_width));
   }
-  run_parallel(
-      state.threads, sequences.size() * kv_heads, operations, [&](std::size_t worker, std::size_t item) {
-        attend_head(params, state, sequences[item / kv_heads], item % kv_heads, q, spaces[worker], out);
-      });
+  run_parallel(state.threads, sequences.size() * kv_heads, operations,
+               [&](std::size_t worker, std::size_t item) {
+                 attend_head(params, state, sequences[item / kv_heads], item % kv_heads, sinks, q,
+                             spaces[worker], out);
+               });
   return {};
 }
 

@@ -35,4 +35,22 @@ void linear(const WeightMatrix& matrix, std::span<const float> bias, InputRows i
   });
 }
 
+void linear_blocks(MatrixStack blocks, InputRows in, std::int32_t threads, float* out) {
+  const WeightMatrix& one = blocks.front();
+  const double operations =
+      static_cast<double>(one.rows * one.columns * blocks.size()) * static_cast<double>(in.rows + 1);
+  std::vector<std::vector<float>> decoded(static_cast<std::size_t>(threads));
+  for (std::vector<float>& row : decoded) row.resize(one.columns);
+  run_parallel(threads, blocks.size(), operations, [&](std::size_t worker, std::size_t block) {
+    for (std::size_t o = 0; o < one.rows; ++o) {
+      float* weights = decoded[worker].data();
+      decode_row(*one.codec, blocks[block].row(o), one.columns, weights);
+      for (std::size_t r = 0; r < in.rows; ++r) {
+        out[(r * blocks.size() + block) * one.rows + o] =
+            dot(weights, in.row(r) + block * one.columns, one.columns);
+      }
+    }
+  });
+}
+
 }  // namespace pensieve::hal::reference

@@ -30,8 +30,12 @@ void normalize_group(const NormParams& params, std::span<const float> weight, st
 void norm(const NormParams& params, std::span<const float> weight, std::span<const float> bias, InputRows in,
           float* out) {
   const auto group = static_cast<std::size_t>(params.group_width);
+  // The part of a weight that a group reads: all of it, or its own.
+  const auto part = [&](std::span<const float> all, std::size_t at) {
+    return all.size() > group ? all.subspan(at % in.width, group) : all;
+  };
   for (std::size_t at = 0; at < in.rows * in.width; at += group) {
-    normalize_group(params, weight, bias, {in.data + at, group}, out + at);
+    normalize_group(params, part(weight, at), part(bias, at), {in.data + at, group}, out + at);
   }
 }
 

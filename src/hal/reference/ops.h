@@ -20,6 +20,9 @@ struct WeightMatrix {
   const unsigned char* row(std::size_t index) const { return bytes + index * codec->row_bytes(columns); }
 };
 
+// Matrices of one shape: one, the blocks of a linear, or the experts of a layer.
+using MatrixStack = std::span<const WeightMatrix>;
+
 struct InputRows {
   const float* data = nullptr;
   std::size_t rows = 0, width = 0;
@@ -35,22 +38,33 @@ struct AttentionState {
   std::int32_t threads = 1;
 };
 
-void embed(const WeightMatrix& table, std::span<const std::int32_t> tokens, float* out);
+// `indices`: one row of the table for each row of the batch.
+void embed(const WeightMatrix& table, std::span<const std::int32_t> indices, float* out);
 // `bias` has matrix.rows elements, or none.
 void linear(const WeightMatrix& matrix, std::span<const float> bias, InputRows in, std::int32_t threads,
             float* out);
+// As many pieces of a row as there are blocks, each times its own matrix.
+void linear_blocks(MatrixStack blocks, InputRows in, std::int32_t threads, float* out);
 void norm(const NormParams& params, std::span<const float> weight, std::span<const float> bias, InputRows in,
           float* out);
 void rope(const RopeParams& params, std::span<const float> factors, std::span<const std::int32_t> positions,
           InputRows in, float* out);
-// Writes keys and values first; fails only for want of memory.
-Result<> attention(const AttentionParams& params, const AttentionState& state, InputRows q, InputRows k,
-                   InputRows v, float* out);
-// `gated` is null for the form with one input.
-void activate(const ActivateParams& params, const float* in, const float* gated, std::size_t elements,
-              float* out);
+// Writes keys and values first; fails only for want of memory. `sinks` has one score a head, or none.
+Result<> attention(const AttentionParams& params, const AttentionState& state, std::span<const float> sinks,
+                   InputRows q, InputRows k, InputRows v, float* out);
+void activate(const ActivateParams& params, InputRows in, float* out);
+void activate_gated(const ActivateParams& params, InputRows gate, InputRows in, float* out);
 void add(const float* a, const float* b, std::size_t elements, float* out);
 void scale(const ScaleParams& params, const float* in, std::size_t elements, float* out);
+void route(const RouteParams& params, std::span<const float> bias, InputRows scores, float* out);
+struct ExpertWeights {
+  MatrixStack gate, up, down;
+  std::span<const float> gate_bias, up_bias, down_bias;  // [experts * rows], or none
+};
+void experts(const ExpertsParams& params, const ExpertWeights& weights, InputRows x, InputRows chosen,
+             std::int32_t threads, float* out);
+void slice(const SliceParams& params, InputRows in, float* out);
+void join(const JoinParams& params, InputRows a, InputRows b, float* out);
 void select_rows(std::span<const std::int32_t> wanted, InputRows in, float* out);
 
 }  // namespace pensieve::hal::reference

@@ -122,13 +122,13 @@ TEST(ReferenceOps, RopeYarnBlendsAngles) {
 TEST(ReferenceOps, Activations) {
   const Row in{-2, 0, 1.5F}, gate{2, 3, -1};
   Row out(3);
-  activate({ActivateParams::Kind::silu}, in.data(), nullptr, 3, out.data());
+  activate({ActivateParams::Kind::silu}, rows_of(in, 1), out.data());
   expect_near(out, {-0.2384058F, 0, 1.2263617F});
-  activate({ActivateParams::Kind::gelu}, in.data(), nullptr, 3, out.data());
+  activate({ActivateParams::Kind::gelu}, rows_of(in, 1), out.data());
   expect_near(out, {-0.0455003F, 0, 1.3997892F});
-  activate({ActivateParams::Kind::gelu_tanh}, in.data(), nullptr, 3, out.data());
+  activate({ActivateParams::Kind::gelu_tanh}, rows_of(in, 1), out.data());
   expect_near(out, {-0.0454023F, 0, 1.3995715F});
-  activate({ActivateParams::Kind::relu}, in.data(), gate.data(), 3, out.data());
+  activate_gated({ActivateParams::Kind::relu}, rows_of(in, 1), rows_of(gate, 1), out.data());
   expect_near(out, {0, 0, -1.5F});
 }
 
@@ -165,7 +165,7 @@ class ReferenceAttention : public testing::Test {
     batch.page_tables = {&table, 1};
     const Row q{1, 1, 1}, k{0, std::log(2.0F), std::log(4.0F)}, v{7, 14, 28};
     Row out(3);
-    EXPECT_TRUE(attention(params, {&*pages, 0, &batch, 0, 2}, rows_of(q, 1), rows_of(k, 1), rows_of(v, 1),
+    EXPECT_TRUE(attention(params, {&*pages, 0, &batch, 0, 2}, {}, rows_of(q, 1), rows_of(k, 1), rows_of(v, 1),
                           out.data()));
     return out;
   }

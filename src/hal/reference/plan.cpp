@@ -105,6 +105,13 @@ InputRows ReferencePlan::input(const Node& node, std::size_t index) {
   return {values_.data(value), row_count(value), static_cast<std::size_t>(graph_.values[value].width)};
 }
 
+std::span<const std::int32_t> ReferencePlan::table_indices(const EmbedParams& params, const Batch& batch) {
+  if (params.index == EmbedParams::Index::token) return batch.tokens;
+  if (params.index == EmbedParams::Index::position) return batch.positions;
+  zeros_.assign(rows_, 0);
+  return zeros_;
+}
+
 Result<> ReferencePlan::run_node(const Node& node, const Batch& batch) {
   float* out = values_.data(node.output);
   const std::size_t elements =
@@ -114,9 +121,13 @@ Result<> ReferencePlan::run_node(const Node& node, const Batch& batch) {
   };
   switch (node.op()) {
     case Op::embed:
-      embed(weights_.matrix(node.weights[0]), batch.tokens, out);
+      embed(weights_.matrix(node.weights[0]), table_indices(std::get<EmbedParams>(node.params), batch), out);
       break;
     case Op::linear:
+      if (std::get<LinearParams>(node.params).blocks > 1) {
+        linear_blocks(weights_.stack(node.weights[0]), input(node, 0), threads_, out);
+        break;
+      }
       linear(weights_.matrix(node.weights[0]), vector(1), input(node, 0), threads_, out);
       break;
     case Op::norm:
@@ -132,14 +143,34 @@ Result<> ReferencePlan::run_node(const Node& node, const Batch& batch) {
       const std::uint32_t group = graph_.states[static_cast<std::size_t>(node.state)].group;
       const AttentionState state{&pages_[group], layer_[static_cast<std::size_t>(node.state)], &batch, group,
                                  threads_};
-      return attention(std::get<AttentionParams>(node.params), state, input(node, 0), input(node, 1),
-                       input(node, 2), out);
+      return attention(std::get<AttentionParams>(node.params), state, vector(0), input(node, 0),
+                       input(node, 1), input(node, 2), out);
     }
     case Op::activate: {
-      const float* gated = node.inputs.size() > 1 ? input(node, 1).data : nullptr;
-      activate(std::get<ActivateParams>(node.params), input(node, 0).data, gated, elements, out);
+      const auto& params = std::get<ActivateParams>(node.params);
+      if (node.inputs.size() > 1) {
+        activate_gated(params, input(node, 0), input(node, 1), out);
+      } else {
+        activate(params, input(node, 0), out);
+      }
       break;
     }
+    case Op::route:
+      route(std::get<RouteParams>(node.params), vector(0), input(node, 0), out);
+      break;
+    case Op::experts: {
+      const auto stack = [&](std::size_t index) { return weights_.stack(node.weights[index]); };
+      experts(std::get<ExpertsParams>(node.params),
+              {stack(0), stack(1), stack(2), vector(3), vector(4), vector(5)}, input(node, 0), input(node, 1),
+              threads_, out);
+      break;
+    }
+    case Op::slice:
+      slice(std::get<SliceParams>(node.params), input(node, 0), out);
+      break;
+    case Op::join:
+      join(std::get<JoinParams>(node.params), input(node, 0), input(node, 1), out);
+      break;
     case Op::add:
       add(input(node, 0).data, input(node, 1).data, elements, out);
       break;
@@ -207,7 +238,7 @@ Result<> ReferencePlan::submit(const Batch& batch, std::span<Buffer* const> inpu
   result_.emplace();
   if (values_.holds(graph_.logits)) {
     result_->logits = {values_.data(graph_.logits),
-                       output_rows_ * static_cast<std::size_t>(graph_.vocabulary)};
+                       output_rows_ * static_cast<std::size_t>(graph_.output_width())};
   }
   return {};
 }

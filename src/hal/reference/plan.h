@@ -37,6 +37,7 @@ class ReferencePlan final : public Plan {
   Result<> check_buffers(std::span<Buffer* const> buffers, const std::vector<std::uint32_t>& values,
                          const char* direction) const;
   Result<> check_page(std::uint32_t group, std::int32_t page) const;
+  std::span<const std::int32_t> table_indices(const EmbedParams& params, const Batch& batch);
   Result<> run_node(const Node& node, const Batch& batch);
   std::size_t row_count(std::uint32_t value) const;
   InputRows input(const Node& node, std::size_t index);
@@ -54,6 +55,7 @@ class ReferencePlan final : public Plan {
   bool reads_tokens_ = false;
   std::size_t rows_ = 0, output_rows_ = 0;      // of the step in flight
   std::vector<std::int32_t> output_positions_;  // positions of the output rows
+  std::vector<std::int32_t> zeros_;             // a row index for each row of the batch
   std::optional<StepOutput> result_;
 };
 

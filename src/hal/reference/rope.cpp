@@ -23,9 +23,14 @@ std::vector<double> angles_a_position(const RopeParams& params, std::span<const 
   std::vector<double> angles(pairs);
   double low = 0.0, high = 0.0;
   if (params.scaling == RopeParams::Scaling::yarn) {
-    low = std::max(std::floor(pair_with_rotations(params, static_cast<double>(params.beta_fast))), 0.0);
-    high = std::min(std::ceil(pair_with_rotations(params, static_cast<double>(params.beta_slow))),
-                    static_cast<double>(params.rotary_width - 1));
+    low = pair_with_rotations(params, static_cast<double>(params.beta_fast));
+    high = pair_with_rotations(params, static_cast<double>(params.beta_slow));
+    if (params.whole_pairs) {
+      low = std::floor(low);
+      high = std::ceil(high);
+    }
+    low = std::max(low, 0.0);
+    high = std::min(high, static_cast<double>(params.rotary_width - 1));
   }
   for (std::size_t i = 0; i < pairs; ++i) {
     const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(params.rotary_width);
@@ -50,14 +55,15 @@ void rope(const RopeParams& params, std::span<const float> factors, std::span<co
   const std::vector<double> angles = angles_a_position(params, factors);
   const auto head_width = static_cast<std::size_t>(params.head_width);
   const bool interleaved = params.pairing == RopeParams::Pairing::interleaved;
-  const double magnitude =
-      params.scaling == RopeParams::Scaling::yarn ? static_cast<double>(params.attention_factor) : 1.0;
-  std::copy_n(in.data, in.rows * in.width, out);  // columns beyond rotary_width stay
+  const auto magnitude = static_cast<double>(params.attention_factor);
+  const auto column = static_cast<std::size_t>(params.first_column);
+  std::copy_n(in.data, in.rows * in.width, out);  // the other columns stay
   for (std::size_t r = 0; r < in.rows; ++r) {
     for (std::size_t i = 0; i < angles.size(); ++i) {
       const double angle = static_cast<double>(positions[r]) * angles[i];
       const double cosine = std::cos(angle) * magnitude, sine = std::sin(angle) * magnitude;
-      const std::size_t first = interleaved ? 2 * i : i, second = interleaved ? 2 * i + 1 : i + angles.size();
+      const std::size_t first = column + (interleaved ? 2 * i : i);
+      const std::size_t second = column + (interleaved ? 2 * i + 1 : i + angles.size());
       for (std::size_t head = 0; head < in.width; head += head_width) {
         const auto a = static_cast<double>(in.row(r)[head + first]),
                    b = static_cast<double>(in.row(r)[head + second]);

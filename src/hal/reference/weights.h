@@ -1,4 +1,5 @@
-// The weights of a segment, checked against the graph: matrices stay as stored, vectors are decoded once.
+// The weights of a segment, checked against the graph: matrices stay as stored, vectors and biases are
+// decoded once.
 #pragma once
 
 #include <span>
@@ -14,14 +15,15 @@ class Weights {
   // Checks presence, codec, shape and size of each weight that the segment uses; errors name it.
   static Result<Weights> load(const Segment& segment, std::span<const Weight> weights);
 
-  const WeightMatrix& matrix(std::uint32_t weight) const { return matrices_[weight]; }
+  const WeightMatrix& matrix(std::uint32_t weight) const { return matrices_[weight].front(); }
+  MatrixStack stack(std::uint32_t weight) const { return matrices_[weight]; }
   std::span<const float> vector(std::uint32_t weight) const { return vectors_[weight]; }
   std::size_t bytes_decoded() const;
   static std::size_t bytes_stored(const Segment& segment, std::span<const Weight> weights);
 
  private:
-  std::vector<WeightMatrix> matrices_;       // [graph weights], those with two dimensions
-  std::vector<std::vector<float>> vectors_;  // [graph weights], those with one
+  std::vector<std::vector<WeightMatrix>> matrices_;  // [graph weights], one or a stack
+  std::vector<std::vector<float>> vectors_;          // [graph weights], those that ops read as numbers
 };
 
 }  // namespace pensieve::hal::reference

@@ -1,6 +1,6 @@
-// Llama 1 to 3.3, Mistral 7B, SmolLM2 and whatever else converters call "llama": the dense decoder.
-// Not for its mixtures of experts (Mixtral), which carry the same name and are told apart by their expert
-// count.
+// llama: the family of Llama and of everything that computes like it and is converted under its name
+// (Mistral, Mixtral, SmolLM2, Vicuna, Yi, ...): RMS norm, rotary positions, grouped heads, SwiGLU or experts
+// of it.
 #include <array>
 
 #include "model/architecture.h"
@@ -10,27 +10,25 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 2> kHfNames{"LlamaForCausalLM", "MistralForCausalLM"};
+constexpr std::array<std::string_view, 3> kHfNames{"LlamaForCausalLM", "MistralForCausalLM",
+                                                   "MixtralForCausalLM"};
 
-Result<Graph> build(const Metadata& metadata, const TensorNames& tensors) {
-  Result<TransformerConfig> config = TransformerConfig::read(metadata);
+Result<Graph> build(const ModelFacts& facts) {
+  Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
-  if (config->experts > 0) {
-    return fail(Error::Code::unsupported, "this llama model is a mixture of " +
-                                              std::to_string(config->experts) +
-                                              " experts; only the dense form is supported");
-  }
   // Converters to GGUF reorder the rows of q and k so that neighbours rotate together.
-  config->rope.pairing = RopeParams::Pairing::interleaved;
+  config->set_pairing(RopeParams::Pairing::interleaved);
+  config->set_windows(0);
+  config->experts.route.normalise = true;
 
-  GraphBuilder g(*config, tensors);
+  GraphBuilder g(*config, facts);
   Value x = g.embed("token_embd");  // [rows, width]
   for (const Layer l : g.layers()) {
     auto [q, k, v] = l.qkv(l.rms_norm(x, "attn_norm"));
     q = l.rope(q);
     k = l.rope(k);
     x = x + l.linear(l.attention(q, k, v), "attn_output");
-    x = x + l.swiglu(l.rms_norm(x, "ffn_norm"));
+    x = x + l.experts_or_swiglu(l.rms_norm(x, "ffn_norm"));
   }
   return g.finish(g.head(g.rms_norm(g.output_rows(x), "output_norm"), "output", "token_embd"));
 }
