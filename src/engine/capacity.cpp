@@ -87,6 +87,12 @@ Result<Capacity> choose_capacity(const Graph& graph, const Options& options,
     return (tokens + options.page_tokens - 1) / options.page_tokens;
   };
 
+  if (graph.position_limit > 0 && options.context > graph.position_limit) {
+    return fail(Error::Code::invalid,
+                fmt::format("context is {}, but the model knows only {} positions; lower it", options.context,
+                            graph.position_limit),
+                "context");
+  }
   const std::int64_t trained = graph.trained_context > 0 ? graph.trained_context : kUntrained;
   const std::int64_t limit = options.kv_tokens > 0 ? options.kv_tokens : affordable;
   const std::int64_t context = options.context > 0 ? options.context : std::min(trained, limit);
@@ -112,11 +118,13 @@ Result<Capacity> choose_capacity(const Graph& graph, const Options& options,
   }
   const std::int64_t kept = context * std::min(options.parallel, kContextsKept);
   const std::int64_t tokens = options.kv_tokens > 0 ? options.kv_tokens : std::min(kept, affordable);
+  // A model that looks both ways reads a text in one step.
+  const std::int64_t rows = graph.causal ? options.step_rows : std::max(options.step_rows, context);
   return Capacity{
       .plan = {.page_tokens = static_cast<std::int32_t>(options.page_tokens),
                .page_count = static_cast<std::int32_t>(std::max(whole_pages(tokens), whole_pages(context))),
                .slot_count = 0,
-               .max_rows = static_cast<std::int32_t>(std::max(options.step_rows, options.parallel)),
+               .max_rows = static_cast<std::int32_t>(std::max(rows, options.parallel)),
                .max_sequences = static_cast<std::int32_t>(options.parallel),
                .kv_codec = codec},
       .context = context};

@@ -141,6 +141,12 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
   }
   const bool message = tokens && chat != nullptr && model_.reply_format != nullptr;
 
+  if (tokens && runner_ == nullptr) {
+    tokens = fail(Error::Code::unsupported,
+                  fmt::format("model '{}' makes embeddings only; name a model that writes", model_.info.name),
+                  "model");
+  }
+
   std::unique_lock lock(mutex_);
   cancelled = waiting_.at(submission.id);
   waiting_.erase(submission.id);
@@ -168,17 +174,11 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
   submission.sink.reset();
 }
 
-void LocalInference::embed(EmbeddingRequest, Done<Embeddings> done) {
-  done(fail(Error::Code::unsupported,
-            fmt::format("model '{}' makes no embeddings; name an embedding model", model_.info.name),
-            "model"));
-}
-
 void LocalInference::cancel(GenerationId id) {
   const std::lock_guard lock(mutex_);
   if (const auto found = waiting_.find(id); found != waiting_.end()) {
     found->second = true;
-  } else {
+  } else if (runner_ != nullptr) {
     runner_->cancel(id);
   }
 }
@@ -234,7 +234,11 @@ void LocalInference::count(ChatRequest request, Done<std::int64_t> done) {
 }
 
 InferenceStats LocalInference::stats() const {
-  InferenceStats stats = runner_->stats();
+  InferenceStats stats = runner_ != nullptr ? runner_->stats() : InferenceStats{};
+  if (runner_ == nullptr) {
+    stats.prompt_tokens = embedded_tokens_.load(std::memory_order_relaxed);
+    stats.finished = embedded_.load(std::memory_order_relaxed);
+  }
   stats.memory_bytes = memory_.total();
   stats.failed += refused_.load(std::memory_order_relaxed);
   stats.cancelled += cancelled_.load(std::memory_order_relaxed);

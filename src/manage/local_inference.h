@@ -13,6 +13,7 @@
 
 #include "core/backend.h"
 #include "core/inference.h"
+#include "engine/embedder.h"
 #include "engine/options.h"
 #include "engine/runner.h"
 #include "hal/options.h"
@@ -74,6 +75,8 @@ class LocalInference final : public Inference {
   template <class Value, class Work>
   void answer(Done<Value> done, Work work);
   void admit(Submission& submission, bool abandoned);
+  Result<std::vector<std::vector<std::int32_t>>> embedding_tokens(const EmbeddingRequest& request) const;
+  Result<Embeddings> run_embedder(const std::vector<std::vector<std::int32_t>>& texts);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request, std::string& tail) const;
   std::unique_ptr<ReplySink> message_sink(const ChatRequest& request, std::int32_t choices,
                                           std::string_view tail, std::unique_ptr<ReplySink> client) const;
@@ -87,14 +90,17 @@ class LocalInference final : public Inference {
   std::unique_ptr<ControlTokens> controls_;
   std::shared_ptr<const std::vector<std::int32_t>> reply_controls_;  // those that a reply's parser must see
   MemoryEstimate memory_;
-  std::unique_ptr<engine::Runner> runner_;
+  std::unique_ptr<engine::Runner> runner_;      // null: the model makes embeddings only
+  std::unique_ptr<engine::Embedder> embedder_;  // null: it generates
 
   mutable std::mutex mutex_;
   std::unordered_map<GenerationId, bool>
       waiting_;  // not yet with the engine; true: cancelled. Guarded by mutex_
   std::atomic<GenerationId> next_id_{1};
   std::atomic<std::uint64_t> refused_{0}, cancelled_{0};  // ended before the engine saw them
-  std::unique_ptr<TaskThread> text_;                      // last: its tasks use all of the above
+  std::atomic<std::uint64_t> embedded_tokens_{0}, embedded_{0};
+  std::unique_ptr<TaskThread> embedding_;  // runs embedder_
+  std::unique_ptr<TaskThread> text_;       // last: its tasks use all of the above
 };
 
 }  // namespace pensieve::manage

@@ -98,7 +98,7 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
       hal::open_backend(hardware.backend, {static_cast<std::int32_t>(hardware.threads), hardware.isa});
   if (!backend) return tl::unexpected(std::move(backend.error()));
   inference->backend_ = std::move(*backend);
-  Result<model::LoadedModel> loaded = model::load(path, *inference->backend_);
+  Result<model::LoadedModel> loaded = model::load(path, *inference->backend_, options.context);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   inference->model_ = std::move(*loaded);
   if (!name.empty()) inference->model_.info.name = name;
@@ -150,9 +150,14 @@ Result<> LocalInference::start(const hal::Options& hardware, const engine::Optio
   controls_ = std::make_unique<ControlTokens>(*model_.tokenizer);
   if (model_.reply_format)
     reply_controls_ = reply_controls(*model_.tokenizer, model_.reply_format->markers());
-  runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
-                                  memory->capacity, options);
   most_texts_ = static_cast<std::size_t>(options.queue + options.parallel);
+  if (model_.graph.pooling != Pooling::none) {
+    embedder_ = std::make_unique<engine::Embedder>(model_.graph, std::move(*plan), memory->capacity);
+    embedding_ = std::make_unique<TaskThread>(&log_);
+  } else {
+    runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
+                                    memory->capacity, options);
+  }
   text_ = std::make_unique<TaskThread>(&log_);
   return {};
 }

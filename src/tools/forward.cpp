@@ -27,7 +27,7 @@ Result<std::unique_ptr<Forward>> Forward::open(const std::string& path, const Fo
       options.hardware.backend, {static_cast<std::int32_t>(options.hardware.threads), options.hardware.isa});
   if (!backend) return tl::unexpected(std::move(backend.error()));
   forward->backend_ = std::move(*backend);
-  Result<model::LoadedModel> loaded = model::load(path, *forward->backend_);
+  Result<model::LoadedModel> loaded = model::load(path, *forward->backend_, options.context);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   forward->model_ = std::move(*loaded);
   if (Result<> compiled = forward->compile(options); !compiled)
@@ -41,12 +41,15 @@ Result<> Forward::compile(const ForwardOptions& options) {
   if (kv == nullptr)
     return fail(Error::Code::invalid, fmt::format("unknown cache type '{}'", options.kv_type), "kv_type");
   capacity_ = options.tokens > 0 ? options.tokens : std::max(graph.trained_context, kLeastCapacity);
+  if (graph.position_limit > 0) capacity_ = std::min(capacity_, graph.position_limit);
   pages_each_ =
       static_cast<std::int32_t>((capacity_ + plan_options_.page_tokens - 1) / plan_options_.page_tokens);
   recurrent_ = std::any_of(graph.states.begin(), graph.states.end(),
                            [](const StateSpec& state) { return state.kind == StateSpec::Kind::recurrent; });
   plan_options_.kv_codec = kv;
   plan_options_.max_rows = options.step_rows;
+  if (!graph.causal)  // a text must come whole
+    plan_options_.max_rows = std::max(options.step_rows, static_cast<std::int32_t>(graph.trained_context));
   plan_options_.max_sequences = options.sequences;
   plan_options_.page_count = pages_each_ * options.sequences;
   plan_options_.slot_count = recurrent_ ? options.sequences : 0;
@@ -126,12 +129,13 @@ Result<StepOutput> Forward::step(std::span<const Feed> feeds) {
 
 Result<> Forward::read(std::int32_t sequence, std::span<const std::int32_t> tokens, std::int64_t first_output,
                        std::int32_t chunk, const Logits& wanted) {
-  const auto row_bytes = static_cast<std::size_t>(model_.graph.vocabulary) * sizeof(float);
+  const auto row_bytes = static_cast<std::size_t>(model_.graph.output_width()) * sizeof(float);
   const auto logit_rows = static_cast<std::int64_t>(std::max<std::size_t>(1, kLogitBytes / row_bytes));
-  const std::int64_t most = chunk > 0 ? std::min(chunk, step_rows()) : step_rows();
+  const bool whole = !model_.graph.causal;
+  const std::int64_t most = chunk > 0 && !whole ? std::min(chunk, step_rows()) : step_rows();
   for (std::int64_t at = 0; at < static_cast<std::int64_t>(tokens.size());) {
     std::int64_t rows = std::min<std::int64_t>(most, static_cast<std::int64_t>(tokens.size()) - at);
-    if (at + rows > first_output)
+    if (at + rows > first_output && !whole)
       rows = std::min(rows, std::max(first_output - at, std::int64_t{0}) + logit_rows);
     const std::int64_t first = std::clamp<std::int64_t>(first_output - at, 0, rows);
     const Feed feed{sequence, tokens.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows)),
@@ -139,7 +143,7 @@ Result<> Forward::read(std::int32_t sequence, std::span<const std::int32_t> toke
     Result<StepOutput> output = step(std::span(&feed, 1));
     if (!output) return tl::unexpected(std::move(output.error()));
     if (first < rows) {
-      if (output->logits.size() != static_cast<std::size_t>((rows - first) * model_.graph.vocabulary)) {
+      if (output->logits.size() != static_cast<std::size_t>((rows - first) * model_.graph.output_width())) {
         return fail(Error::Code::unsupported,
                     fmt::format("{} returns no logits; use another --backend", device().name));
       }

@@ -21,7 +21,8 @@ struct ForwardOptions {
   hal::Options hardware;
   std::string kv_type = "f16";
   std::int32_t sequences = 1;
-  std::int64_t tokens = 0;  // of each sequence; 0: the trained context
+  std::int64_t tokens = 0;   // of each sequence; 0: the trained context
+  std::int64_t context = 0;  // that the model is loaded for, where that makes a difference; 0: as trained
   std::int32_t step_rows = 512;
 };
 

@@ -11,6 +11,7 @@
 #include "hal/backends.h"
 #include "hal/cuda/buffer.h"
 #include "hal/cuda/plan.h"
+#include "hal/plain_ops.h"
 
 namespace pensieve::hal {
 namespace cuda {
@@ -36,6 +37,7 @@ class CudaBackend final : public Backend {
     if (!node.weights.empty() &&
         (codec == nullptr || std::find(kCodecs.begin(), kCodecs.end(), codec->name) == kCodecs.end()))
       return false;
+    if (!beyond_plain(graph, node).empty()) return false;
     if (node.op() != Op::attention) return true;
     const auto& params = std::get<AttentionParams>(node.params);
     return node.state >= 0 &&

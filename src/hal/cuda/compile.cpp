@@ -7,6 +7,7 @@
 
 #include "hal/batch_check.h"
 #include "hal/cuda/plan.h"
+#include "hal/plain_ops.h"
 
 namespace pensieve::hal::cuda {
 namespace {
@@ -162,6 +163,7 @@ CudaPlan::~CudaPlan() {
 Result<std::unique_ptr<Plan>> CudaPlan::compile(int device, const Segment& segment,
                                                 std::span<const Weight> weights, const PlanOptions& options) {
   if (auto checked = check_options(segment, options); !checked) return tl::unexpected(checked.error());
+  if (auto plain = check_plain(segment, weights, "cuda"); !plain) return tl::unexpected(plain.error());
   if (auto chosen = check(cudaSetDevice(device), "be chosen"); !chosen) return tl::unexpected(chosen.error());
   std::unique_ptr<CudaPlan> plan(new CudaPlan(device, segment, options));
   if (auto opened = plan->open_stream(); !opened) return tl::unexpected(opened.error());

@@ -20,6 +20,10 @@ Act act_of(hal::Activation activation) {
       return Act::gelu_tanh;
     case hal::Activation::relu:
       return Act::relu;
+    case hal::Activation::relu_squared:
+    case hal::Activation::sigmoid:
+    case hal::Activation::tanh:
+      break;  // refused before: hal/plain_ops.h
   }
   return Act::none;
 }
@@ -246,6 +250,11 @@ void CudaPlan::run(const hal::NodePhase& phase) {
     case Op::linear:
     case Op::attention:
       break;  // have phases of their own
+    case Op::route:
+    case Op::experts:
+    case Op::slice:
+    case Op::join:
+      break;  // refused before: hal/plain_ops.h
   }
 }
 

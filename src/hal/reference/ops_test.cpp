@@ -146,10 +146,88 @@ TEST(ReferenceOps, SmallOnes) {
   EXPECT_EQ(two, (Row{3, 4, 5, 6}));
 }
 
+TEST(ReferenceOps, NormsMayHaveAWeightForEachHead) {
+  const Row in{3, 3, 5, 5}, same{1, 2}, own{1, 2, 3, 4};
+  Row out(4);
+  norm({NormParams::Kind::rms, 0.0F, 2}, same, {}, rows_of(in, 4), out.data());
+  expect_near(out, {1, 2, 1, 2});
+  norm({NormParams::Kind::rms, 0.0F, 2}, own, {}, rows_of(in, 4), out.data());
+  expect_near(out, {1, 2, 3, 4});
+}
+
+TEST(ReferenceOps, GatesMayBeNarrower) {
+  const Row gate{0, 100}, in{2, 4, 6, 8};
+  Row out(4);
+  activate_gated({ActivateParams::Kind::sigmoid}, rows_of(gate, 2), rows_of(in, 4), out.data());
+  expect_near(out, {1, 2, 6, 8});
+  // Both clamped to 2: 2 sigmoid(3.404) (2 + 1).
+  const Row nine{9};
+  Row one(1);
+  activate_gated({ActivateParams::Kind::silu_clamped, 2.0F}, rows_of(nine, 1), rows_of(nine, 1), one.data());
+  expect_near(one, {5.8069F}, 1e-3F);
+}
+
+TEST(ReferenceOps, SliceAndJoinWorkHeadByHead) {
+  const Row in{1, 2, 3, 4, 5, 6}, shared{9};
+  Row part(4), joined(6);
+  slice({3, 1, 2}, rows_of(in, 6), part.data());
+  EXPECT_EQ(part, (Row{2, 3, 5, 6}));
+  join({2, 2, 1}, rows_of(part, 4), rows_of(shared, 1), joined.data());
+  EXPECT_EQ(joined, (Row{2, 3, 9, 5, 6, 9}));
+}
+
+TEST(ReferenceOps, LinearInBlocks) {
+  const Row first{1, 1}, second{2, 0}, in{3, 4, 5, 6};
+  const WeightMatrix stack[] = {matrix_of(first, 2), matrix_of(second, 2)};
+  Row out(2);
+  linear_blocks(stack, rows_of(in, 4), 1, out.data());
+  EXPECT_EQ(out, (Row{7, 10}));
+}
+
+TEST(ReferenceOps, RouteChoosesTheLikeliest) {
+  const Row scores{0, std::log(2.0F), std::log(4.0F), 0};
+  Row out(4);
+  RouteParams params;
+  params.used = 2;
+  params.normalise = false;
+  route(params, {}, rows_of(scores, 4), out.data());
+  expect_near(out, {0, 0.25F, 0.5F, 0});
+  params.normalise = true;
+  params.scale = 3.0F;
+  route(params, {}, rows_of(scores, 4), out.data());
+  expect_near(out, {0, 1, 2, 0});
+  // A bias moves the choice, not the weights.
+  const Row bias{10, 0, 0, 0};
+  params.used = 1;
+  params.normalise = false;
+  route(params, bias, rows_of(scores, 4), out.data());
+  expect_near(out, {0.375F, 0, 0, 0});
+}
+
+TEST(ReferenceOps, RouteKeepsToTheBestGroups) {
+  // The best expert is in a group whose two best are worth less than those of the other.
+  const Row scores{4, -9, 3, 3};
+  Row out(4);
+  RouteParams params{RouteParams::Scoring::sigmoid, 1, true, 1.0F, 2, 1};
+  route(params, {}, rows_of(scores, 4), out.data());
+  expect_near(out, {0, 0, 1, 0});
+}
+
+TEST(ReferenceOps, ExpertsAreSummedByTheirWeights) {
+  const Row one{1}, two{2}, x{10, 20}, chosen{0, 0.5F, 1, 0.25F};
+  const WeightMatrix units[] = {matrix_of(one, 1), matrix_of(two, 1)};
+  const Row up_bias{0, 1};
+  Row out(2);
+  ExpertWeights weights{units, units, units, up_bias, up_bias, up_bias};
+  experts({{ActivateParams::Kind::relu}, 2}, weights, rows_of(x, 1), rows_of(chosen, 2), 1, out.data());
+  // Second expert: 2 ((2 x + 1)^2) + 1; first: x^2.
+  expect_near(out, {0.5F * (2 * 441 + 1), 400 + 0.25F * (2 * 1681 + 1)}, 1e-3F);
+}
+
 // One head of width one; keys 0, ln 2, ln 4 and query 1 give weights in the proportion 1 : 2 : 4.
 class ReferenceAttention : public testing::Test {
  protected:
-  Row run(AttentionParams params, const char* kv = "f32") {
+  Row run(AttentionParams params, const char* kv = "f32", Row sinks = {}) {
     Graph graph;
     graph.state_groups = 1;
     graph.states.push_back({StateSpec::Kind::paged_kv, 1, 1, 1});
@@ -165,8 +243,8 @@ class ReferenceAttention : public testing::Test {
     batch.page_tables = {&table, 1};
     const Row q{1, 1, 1}, k{0, std::log(2.0F), std::log(4.0F)}, v{7, 14, 28};
     Row out(3);
-    EXPECT_TRUE(attention(params, {&*pages, 0, &batch, 0, 2}, {}, rows_of(q, 1), rows_of(k, 1), rows_of(v, 1),
-                          out.data()));
+    EXPECT_TRUE(attention(params, {&*pages, 0, &batch, 0, 2}, sinks, rows_of(q, 1), rows_of(k, 1),
+                          rows_of(v, 1), out.data()));
     return out;
   }
 };
@@ -186,6 +264,19 @@ TEST_F(ReferenceAttention, ScaleAndSoftCap) {
               b = std::exp(0.5F * std::tanh(std::log(4.0F) / 0.5F));
   expect_near(run({1, 1, 1, 1, 1.0F, 0, 0.5F}),
               {7, (7 + a * 14) / (1 + a), (7 + a * 14 + b * 28) / (1 + a + b)}, 1e-4F);
+}
+
+TEST_F(ReferenceAttention, SinksTakeTheirShareAndGiveNothing) {
+  // A sink of ln 3 weighs 3 beside 1 : 2 : 4.
+  expect_near(run({1, 1, 1, 1, 1.0F}, "f32", {std::log(3.0F)}),
+              {7 / 4.0F, (7 + 2 * 14) / 6.0F, (7 + 2 * 14 + 4 * 28) / 10.0F}, 1e-5F);
+}
+
+TEST_F(ReferenceAttention, EncodersSeeTheWholeSequence) {
+  AttentionParams params{1, 1, 1, 1, 1.0F};
+  params.causal = false;
+  const float all = (7 + 2 * 14 + 4 * 28) / 7.0F;
+  expect_near(run(params), {all, all, all}, 1e-5F);
 }
 
 TEST_F(ReferenceAttention, KeepsKeysInTheAskedFormat) {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
+#include <map>
 #include <set>
 
 #include "model/architecture.h"
@@ -19,19 +20,27 @@ using ::testing::HasSubstr;
 class Names final : public TensorNames {
  public:
   explicit Names(const std::vector<TensorInfo>& tensors) {
-    for (const TensorInfo& tensor : tensors) names_.insert(tensor.name);
+    for (const TensorInfo& tensor : tensors) {
+      std::int64_t& elements = names_[tensor.name] = 1;
+      for (const std::int64_t size : tensor.shape) elements *= size;
+    }
   }
-  bool contains(std::string_view name) const override { return names_.count(std::string(name)) != 0; }
+  bool contains(std::string_view name) const override { return names_.count(name) != 0; }
+  std::int64_t elements(std::string_view name) const override {
+    const auto found = names_.find(name);
+    return found == names_.end() ? 0 : found->second;
+  }
 
  private:
-  std::set<std::string> names_;
+  std::map<std::string, std::int64_t, std::less<>> names_;
 };
 
 Result<Graph> built(const testing::TinyLlama& want) {
   const testing::GgufImage image = testing::tiny_llama(want);
   Result<GgufContent> content = parse_gguf(image.span());
   if (!content) return tl::unexpected(content.error());
-  return find_architecture("llama")->build(content->metadata, Names(content->tensors));
+  const Names names(content->tensors);
+  return find_architecture("llama")->build({content->metadata, names});
 }
 
 // "linear(1) blk.0.attn_q.weight[32, 32] -> 32", one line for each node.
@@ -117,12 +126,20 @@ TEST(Llama, OptionalTensorsAreUsedWhereTheyAre) {
   EXPECT_EQ(lines.back(), "linear(32) output.weight[258,32] -> 33:258");
 }
 
-TEST(Llama, RefusesMixturesOfExperts) {
-  const Result<Graph> graph =
-      built({.extra = [](testing::GgufWriter& file) { file.u32("llama.expert_count", 8); }});
-  ASSERT_FALSE(graph);
-  EXPECT_EQ(graph.error().code, Error::Code::unsupported);
-  EXPECT_THAT(graph.error().what, HasSubstr("mixture of 8 experts"));
+TEST(Llama, BecomesAMixtureOfExpertsWhereTheFileHasARouter) {
+  const Result<Graph> graph = built({.extra = [](testing::GgufWriter& file) {
+    file.u32("llama.expert_count", 8);
+    file.u32("llama.expert_used_count", 2);
+    file.tensor("blk.0.ffn_gate_inp.weight", {32, 8}, 0, std::string(32 * 8 * 4, '\0'));
+  }});
+  ASSERT_TRUE(graph) << graph.error().what;
+  EXPECT_THAT(
+      lines_of(*graph, 11, 14),
+      ElementsAre("linear(10) blk.0.ffn_gate_inp.weight[8,32] -> 11:8", "route(11) -> 12:8",
+                  "experts(10,12) blk.0.ffn_gate_exps.weight[8,64,32] blk.0.ffn_up_exps.weight[8,64,32] "
+                  "blk.0.ffn_down_exps.weight[8,32,64] -> 13:32"));
+  EXPECT_EQ(std::get<RouteParams>(graph->nodes[12].params).used, 2);
+  EXPECT_TRUE(std::get<RouteParams>(graph->nodes[12].params).normalise);
 }
 
 }  // namespace

@@ -37,6 +37,13 @@ class Names final : public pensieve::model::TensorNames {
  public:
   explicit Names(const ParsedFile& file) : file_(file) {}
   bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
+  std::int64_t elements(std::string_view name) const override {
+    const TensorInfo* tensor = file_.find(name);
+    if (tensor == nullptr) return 0;
+    std::int64_t count = 1;
+    for (const std::int64_t size : tensor->shape) count *= size;
+    return count;
+  }
 
  private:
   const ParsedFile& file_;
@@ -79,8 +86,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const TensorInfo& tensor : content->tensors) touch(tensor);
   const ParsedFile file(std::move(*content));
-  const pensieve::model::Architecture* llama = pensieve::model::find_architecture("llama");
-  pensieve::Result<pensieve::Graph> graph = llama->build(file.metadata(), Names(file));
+  // Whatever the file claims to be; sound metadata of one family is a hostile file to all others.
+  const auto named = file.metadata().text("general.architecture");
+  const pensieve::model::Architecture* architecture =
+      named && named->has_value() ? pensieve::model::find_architecture(**named) : nullptr;
+  if (architecture == nullptr) return 0;
+  const Names names(file);
+  pensieve::Result<pensieve::Graph> graph = architecture->build({file.metadata(), names});
   if (!graph) return 0;
   const pensieve::Result<> fits = pensieve::model::check_weights(*graph, file);
   if (!fits && fits.error().what.empty()) __builtin_trap();

@@ -185,7 +185,9 @@ Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults 
   if (read) read = read_ids(metadata, vocabulary);
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_bos_token", vocabulary.add_begin);
   if (read) read = read_flag(metadata, "tokenizer.ggml.add_eos_token", vocabulary.add_end);
-  if (read) read = read_flag(metadata, "tokenizer.ggml.add_sep_token", vocabulary.add_end);
+  bool closes = false;  // with a separator, which is then the end token: a "no" says nothing about ends
+  if (read) read = read_flag(metadata, "tokenizer.ggml.add_sep_token", closes);
+  vocabulary.add_end = vocabulary.add_end || closes;
   if (!read) return tl::unexpected(read.error());
   mark_well_known_tokens(vocabulary, metadata);
   read = mark_tokens(metadata, "tokenizer.pensieve.strip_left", &VocabularyToken::strip_left, vocabulary);
