@@ -78,9 +78,9 @@ void LocalInference::embed(EmbeddingRequest request, Done<Embeddings> done) {
     return;
   }
   if (const Result<> room = room_for_text(); !room) return done(tl::unexpected(room.error()));
-  if (embedding_->waiting() >= most_texts_) {
-    return done(fail(Error::Code::exhausted,
-                     fmt::format("{} requests wait for embeddings already; try again", embedding_->waiting())));
+  if (embedding_->backlog() >= most_texts_) {
+    return done(fail(Error::Code::exhausted, fmt::format("{} requests wait for embeddings already; try again",
+                                                         embedding_->backlog())));
   }
   text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
     if (abandoned) return done(tl::unexpected(closing()));
