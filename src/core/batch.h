@@ -45,7 +45,9 @@ struct Batch {
 struct StepOutput {
   std::span<const float>
       logits;  // [output rows, vocabulary]; empty when the device drew and nobody wanted them
-  std::span<const std::int32_t> tokens;  // [output rows], only from devices that draw
+  // [output rows], from devices that draw. Others may draw too when every row's draw is greedy, unrestricted
+  // and without penalties or wanted logits; logits are empty then.
+  std::span<const std::int32_t> tokens;
 };
 
 }  // namespace pensieve

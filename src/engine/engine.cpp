@@ -172,7 +172,7 @@ void Engine::prompt_is_read(Sequence& sequence) {
 
 Result<std::int32_t> Engine::next_token(const Sequence& sequence, std::size_t index,
                                         const StepOutput& output) {
-  if (!device_draws_) {
+  if (!device_draws_ && output.tokens.empty()) {
     const auto vocabulary = static_cast<std::size_t>(vocabulary_);
     return sampler_.draw(output.logits.subspan(index * vocabulary, vocabulary), sampling_of(sequence),
                          sequence.tokens, random_of(sequence));

@@ -83,7 +83,7 @@ Result<> Forward::check(std::span<const Feed> feeds) const {
   return {};
 }
 
-void Forward::build_tables(std::span<const Feed> feeds) {
+void Forward::build_tables(std::span<const Feed> feeds, Wanted wanted) {
   for (auto* list : {&tokens_, &positions_, &pages_, &slots_, &outputs_}) list->clear();
   starts_.assign(1, 0);
   page_starts_.assign(1, 0);
@@ -104,12 +104,12 @@ void Forward::build_tables(std::span<const Feed> feeds) {
     if (recurrent_) slots_.push_back(feed.sequence);
   }
   tables_.assign(model_.graph.state_groups, PageTable{pages_, page_starts_});
-  draws_.assign(outputs_.size(), Draw{&greedy_, 0, {}, {}, true});
+  draws_.assign(outputs_.size(), Draw{&greedy_, 0, {}, {}, wanted == Wanted::logits});
 }
 
-Result<StepOutput> Forward::step(std::span<const Feed> feeds) {
+Result<StepOutput> Forward::step(std::span<const Feed> feeds, Wanted wanted) {
   if (Result<> fits = check(feeds); !fits) return tl::unexpected(std::move(fits.error()));
-  build_tables(feeds);
+  build_tables(feeds, wanted);
   Batch batch;
   batch.tokens = tokens_;
   batch.positions = positions_;

@@ -48,8 +48,10 @@ class Forward {
   std::int64_t length(std::int32_t sequence) const { return lengths_[static_cast<std::size_t>(sequence)]; }
   void truncate(std::int32_t sequence, std::int64_t length);
 
-  // One step of at most step_rows rows. The output is valid until the next step.
-  Result<StepOutput> step(std::span<const Feed> feeds);
+  // One step of at most step_rows rows. The output is valid until the next step. Without a wish for logits a
+  // device may give only the likeliest tokens: `choose` takes either.
+  enum class Wanted : std::uint8_t { logits, likeliest };
+  Result<StepOutput> step(std::span<const Feed> feeds, Wanted wanted = Wanted::logits);
 
   // A whole text into one sequence, in steps of at most `chunk` rows (0: as many as fit); `wanted` gets the
   // logits of rows [first_output, tokens.size()), in order, possibly in several calls.
@@ -61,7 +63,7 @@ class Forward {
   Forward() = default;
   Result<> compile(const ForwardOptions& options);
   Result<> check(std::span<const Feed> feeds) const;
-  void build_tables(std::span<const Feed> feeds);
+  void build_tables(std::span<const Feed> feeds, Wanted wanted);
 
   std::unique_ptr<Backend> backend_;  // outlives the model's buffers and the plan
   model::LoadedModel model_;

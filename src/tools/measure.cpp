@@ -107,7 +107,7 @@ class Measurement {
         const Feed feed{
             sequence, std::span(tokens).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(rows)),
             static_cast<std::int32_t>(last ? rows - 1 : rows)};
-        const Result<StepOutput> output = forward_.step(std::span(&feed, 1));
+        const Result<StepOutput> output = forward_.step(std::span(&feed, 1), Forward::Wanted::likeliest);
         if (!output) return tl::unexpected(output.error());
         if (last) choose(*output, 0, forward_.model().graph.vocabulary);
       }
@@ -122,7 +122,7 @@ class Measurement {
     for (std::int64_t made = 0; made < count; ++made) {
       for (std::size_t i = 0; i < parallel; ++i)
         feeds[i] = {static_cast<std::int32_t>(i), std::span(&tokens[i], 1), 0};
-      const Result<StepOutput> output = forward_.step(feeds);
+      const Result<StepOutput> output = forward_.step(feeds, Forward::Wanted::likeliest);
       if (!output) return tl::unexpected(output.error());
       for (std::size_t i = 0; i < parallel; ++i)
         tokens[i] = choose(*output, i, forward_.model().graph.vocabulary);

@@ -1,30 +1,13 @@
 // attention for prompts: 64 query rows of one sequence and head against tiles of 64 cached positions on the
 // tensor cores, with the softmax carried along (f16 products, f32 sums). For keys and values kept as f16 in
 // heads of 64 or 128 columns.
-#include "hal/cuda/device.cuh"
+#include "hal/cuda/tensor.cuh"
 
 namespace pensieve::hal::cuda {
 namespace {
 
 constexpr int kThreads = 128, kTokens = 64;
 
-__device__ __forceinline__ std::uint32_t shared_address(const void* at) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(at));
-}
-__device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, bool real) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(real ? 16 : 0)
-               : "memory");
-}
-__device__ __forceinline__ void load_fragments(std::uint32_t (&f)[4], std::uint32_t at) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3])
-               : "r"(at));
-}
-__device__ __forceinline__ void load_turned(std::uint32_t (&f)[4], std::uint32_t at) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3])
-               : "r"(at));
-}
 __device__ __forceinline__ void multiply(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                          std::uint32_t b1) {
   asm volatile(

@@ -53,45 +53,57 @@ struct RawGroup {
   std::uint32_t e;
 };
 
+// Where a group of 32 lies: its segment, how many columns that has, and the group's number in it.
+struct Place32 {
+  const unsigned char* segment;
+  int columns, group;
+};
+template <Stored S>
+__device__ __forceinline__ Place32 place32(const Matrix& m, int row, int group) {
+  constexpr int kColumns = segment_columns_of(S), kGroups = kColumns / 32;
+  const int segment = group / kGroups, width = is_plain(S) ? m.stride : m.columns;
+  return {m.quants + row * m.row_bytes + segment * static_cast<std::size_t>(m.segment_bytes),
+          min(kColumns, width - segment * kColumns), group - segment * kGroups};
+}
+
 template <Stored S>
 __device__ __forceinline__ void fetch32(const Matrix& m, int row, int group, RawGroup& raw) {
+  const Place32 place = place32<S>(m, row, group);
+  const unsigned char* at = place.segment;
   if constexpr (S == Stored::f16 || S == Stored::bf16) {
-    const unsigned char* at = m.quants + (static_cast<std::size_t>(row) * m.stride + group * 32) * 2;
+    at += place.group * 64;
     raw.a = load16(at);
     raw.b = load16(at + 16);
     raw.c = load16(at + 32);
     raw.d = load16(at + 48);
   } else if constexpr (S == Stored::q8_0) {
-    const std::size_t block = static_cast<std::size_t>(row) * (m.columns / 32) + group;
-    raw.a = load16(m.quants + block * 32);
-    raw.b = load16(m.quants + block * 32 + 16);
-    raw.e = __ldg(reinterpret_cast<const unsigned short*>(m.scales) + block);
+    raw.a = load16(at + place.group * 32);
+    raw.b = load16(at + place.group * 32 + 16);
+    raw.e = __ldg(reinterpret_cast<const unsigned short*>(at + place.columns) + place.group);
   } else if constexpr (S == Stored::q4_0 || S == Stored::q4_1) {
-    const std::size_t block = static_cast<std::size_t>(row) * (m.columns / 32) + group;
-    raw.a = load16(m.quants + block * 16);
+    raw.a = load16(at + place.group * 16);
     if constexpr (S == Stored::q4_0) {
-      raw.e = __ldg(reinterpret_cast<const unsigned short*>(m.scales) + block);
+      raw.e = __ldg(reinterpret_cast<const unsigned short*>(at + place.columns / 2) + place.group);
     } else {
-      raw.e = __ldg(reinterpret_cast<const unsigned int*>(m.scales) + block);
+      raw.e = __ldg(reinterpret_cast<const unsigned int*>(at + place.columns / 2) + place.group);
     }
   } else if constexpr (S == Stored::q4_k) {
-    const unsigned char* block =
-        m.quants + (static_cast<std::size_t>(row) * (m.columns / 256) + group / 8) * 144;
+    const unsigned char* block = at + place.group / 8 * 144;
     raw.c = load16(block);
     raw.a = load16(block + 16 + (group & 7) / 2 * 32);
     raw.b = load16(block + 32 + (group & 7) / 2 * 32);
   } else if constexpr (S == Stored::q6_k) {
-    const std::size_t block = static_cast<std::size_t>(row) * (m.columns / 256) + group / 8;
-    const int half = (group & 7) / 4, quarter = group & 3;
-    const unsigned char* low = m.quants + block * 128 + 64 * half + 32 * (quarter & 1);
-    const unsigned char* pairs = m.upper + block * 64 + 32 * half;
+    const int block = place.group / 8, half = (group & 7) / 4, quarter = group & 3, n = place.columns;
+    const unsigned char* low = at + block * 128 + 64 * half + 32 * (quarter & 1);
+    const unsigned char* pairs = at + n / 2 + block * 64 + 32 * half;
     raw.a = load16(low);
     raw.b = load16(low + 16);
     raw.c = load16(pairs);
     raw.d = load16(pairs + 16);
-    raw.e = __ldg(reinterpret_cast<const unsigned short*>(m.scales) + block) |
+    const unsigned char *fine = at + n / 2 + n / 4, *scales = fine + n / 16;
+    raw.e = __ldg(reinterpret_cast<const unsigned short*>(scales) + block) |
             static_cast<std::uint32_t>(
-                __ldg(reinterpret_cast<const unsigned short*>(m.fine + block * 16 + (group & 7) * 2)))
+                __ldg(reinterpret_cast<const unsigned short*>(fine + block * 16 + (group & 7) * 2)))
                 << 16;
   }
 }

@@ -116,13 +116,13 @@ hal::Program program_of(const Segment& segment, std::span<const Weight> weights)
 }
 
 struct ScratchSizes {  // bytes
-  std::size_t plain = 0, small = 0, meta = 0, bfloat = 0, second = 0, decoded = 0;
-  std::size_t total() const { return plain + small + meta + bfloat + second + decoded; }
+  std::size_t plain = 0, bfloat = 0, second = 0, decoded = 0;
+  std::size_t total() const { return plain + bfloat + second + decoded; }
 };
 ScratchSizes scratch_sizes(const Graph& graph, const hal::Program& program, std::span<const Weight> weights,
                            std::size_t rows) {
   ScratchSizes sizes;
-  const std::size_t few = std::min<std::size_t>(rows, kGemvRows);
+  const std::size_t few = std::min<std::size_t>(rows, kStreamRows);
   for (const hal::Phase& phase : program.phases) {
     const auto* linear = std::get_if<hal::LinearPhase>(&phase);
     if (linear == nullptr) continue;
@@ -132,8 +132,6 @@ ScratchSizes scratch_sizes(const Graph& graph, const hal::Program& program, std:
       const Stored stored = stored_as(*weights[part.weight].codec);
       const auto width = static_cast<std::size_t>(graph.weights[part.weight].shape[0]);
       sizes.plain = std::max(sizes.plain, stride * 4 * (stored == Stored::f32 ? rows : few));
-      sizes.small = std::max(sizes.small, stride * few);
-      sizes.meta = std::max(sizes.meta, stride / 4 * few);
       if (stored == Stored::f32) continue;
       sizes.bfloat = std::max(sizes.bfloat, stride * 2 * rows);
       if (part.paired >= 0) sizes.second = std::max(sizes.second, width * 4 * rows);
@@ -177,10 +175,10 @@ Result<std::unique_ptr<Plan>> CudaPlan::compile(int device, const Segment& segme
   }
   const ScratchSizes sizes =
       scratch_sizes(plan->graph_, plan->program_, weights, static_cast<std::size_t>(options.max_rows));
-  const std::pair<DeviceMemory CudaPlan::*, std::size_t> wanted[] = {
-      {&CudaPlan::plain_input_, sizes.plain}, {&CudaPlan::small_input_, sizes.small},
-      {&CudaPlan::small_meta_, sizes.meta},   {&CudaPlan::bfloat_input_, sizes.bfloat},
-      {&CudaPlan::second_, sizes.second},     {&CudaPlan::decoded_, sizes.decoded}};
+  const std::pair<DeviceMemory CudaPlan::*, std::size_t> wanted[] = {{&CudaPlan::plain_input_, sizes.plain},
+                                                                     {&CudaPlan::bfloat_input_, sizes.bfloat},
+                                                                     {&CudaPlan::second_, sizes.second},
+                                                                     {&CudaPlan::decoded_, sizes.decoded}};
   for (const auto& [member, bytes] : wanted) {
     auto memory = DeviceMemory::allocate(bytes, "inputs of linear layers");
     if (!memory) return tl::unexpected(memory.error());
@@ -233,6 +231,11 @@ Result<> CudaPlan::open_state() {
 }
 
 Result<> CudaPlan::open_ropes() {
+  for (const hal::Phase& phase : program_.phases) {
+    const auto* node = std::get_if<hal::NodePhase>(&phase);
+    if (node != nullptr && node->rope >= 0)
+      turns_outputs_ = turns_outputs_ || graph_.values[graph_.nodes[node->node].output].rows == Rows::output;
+  }
   for (const hal::RopeUse& use : program_.ropes) {
     Rope rope;
     rope.params = use.params;
@@ -312,8 +315,21 @@ Result<> CudaPlan::allocate_scratch() {
   auto partials = DeviceMemory::allocate(kPartialFloats * sizeof(float), "partial sums");
   if (!partials) return tl::unexpected(partials.error());
   partials_ = std::move(*partials);
+  auto arrivals = DeviceMemory::allocate(arrival_counters() * sizeof(int), "counters");
+  if (!arrivals) return tl::unexpected(arrivals.error());
+  arrivals_ = std::move(*arrivals);
+  cudaMemsetAsync(arrivals_.as(), 0, arrivals_.size(), stream_);
   if (auto room = room_for_index(static_cast<std::size_t>(options_.max_rows) * 4 + 4096); !room) return room;
   return room_for_outputs(static_cast<std::size_t>(std::min(options_.max_rows, options_.max_sequences)));
+}
+
+std::size_t CudaPlan::arrival_counters() const {
+  std::size_t each = 1;
+  for (std::uint32_t i = segment_.first_node; i < segment_.end_node; ++i) {
+    const auto* params = std::get_if<AttentionParams>(&graph_.nodes[i].params);
+    if (params != nullptr) each = std::max(each, static_cast<std::size_t>(params->heads));
+  }
+  return each * static_cast<std::size_t>(options_.max_rows);
 }
 
 Result<> CudaPlan::room_for_outputs(std::size_t rows) {
@@ -345,6 +361,14 @@ Result<> CudaPlan::room_for_outputs(std::size_t rows) {
     if (!pinned) return tl::unexpected(pinned.error());
     logits_ = std::move(*pinned);
   }
+  auto best = DeviceMemory::allocate(rows * (sizeof(unsigned long long) + sizeof(int)), "draws");
+  if (!best) return tl::unexpected(best.error());
+  best_ = std::move(*best);
+  cudaMemsetAsync(best_.as(), 0, best_.size(), stream_);
+  drawn_ = {};
+  auto drawn = PinnedMemory::allocate(rows * sizeof(int), "tokens");
+  if (!drawn) return tl::unexpected(drawn.error());
+  drawn_ = std::move(*drawn);
   output_room_ = rows;
   return {};
 }

@@ -65,6 +65,9 @@ __device__ __forceinline__ float block_sum(float x, float* shared) {
   return warp_sum(x);
 }
 
+__device__ __forceinline__ std::uint32_t shared_address(const void* at) {
+  return static_cast<std::uint32_t>(__cvta_generic_to_shared(at));
+}
 __device__ __forceinline__ uint4 load16(const void* at) {
   return __ldg(static_cast<const uint4*>(at));
 }

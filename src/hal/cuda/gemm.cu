@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hal/cuda/codecs.cuh"
+#include "hal/cuda/tensor.cuh"
 
 namespace pensieve::hal::cuda {
 namespace {
@@ -11,19 +12,6 @@ namespace {
 constexpr int kThreads = 256, kOutputs = 128,
               kDepth = 64;  // a tile has kOutputs weight rows of kDepth columns
 
-__device__ __forceinline__ std::uint32_t shared_address(const void* at) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(at));
-}
-// Copies 16 bytes, or zeros.
-__device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, bool real) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(real ? 16 : 0)
-               : "memory");
-}
-__device__ __forceinline__ void load_fragments(std::uint32_t (&f)[4], std::uint32_t at) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3])
-               : "r"(at));
-}
 __device__ __forceinline__ void multiply(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                          std::uint32_t b1) {
   asm volatile(
@@ -55,16 +43,11 @@ struct WeightTile {
     return row < m.rows && group * 32 < width;
   }
   __device__ __forceinline__ static const unsigned char* quants_of(const Matrix& m, int row, int group) {
-    if constexpr (S == Stored::bf16 || S == Stored::f16)
-      return m.quants + (static_cast<std::size_t>(row) * m.stride + group * 32) * 2;
-    if constexpr (S == Stored::q8_0)
-      return m.quants + (static_cast<std::size_t>(row) * (m.columns / 32) + group) * 32;
-    if constexpr (S == Stored::q4_0 || S == Stored::q4_1)
-      return m.quants + (static_cast<std::size_t>(row) * (m.columns / 32) + group) * 16;
-    if constexpr (S == Stored::q4_k)
-      return m.quants + (static_cast<std::size_t>(row) * (m.columns / 256) + group / 8) * 144 + 16 +
-             group % 8 * 16;
-    return m.quants + (static_cast<std::size_t>(row) * (m.columns / 256) + group / 8) * 128 + group % 8 * 16;
+    const Place32 place = place32<S>(m, row, group);
+    if constexpr (S == Stored::bf16 || S == Stored::f16) return place.segment + place.group * 64;
+    if constexpr (S == Stored::q8_0) return place.segment + place.group * 32;
+    if constexpr (S == Stored::q4_k) return place.segment + place.group / 8 * 144 + 16 + place.group % 8 * 16;
+    return place.segment + place.group * 16;
   }
   // Asks for what later tiles need; depends on no other kernel.
   __device__ __forceinline__ static void prefetch(const Matrix& m, int first_output, int depth_tile) {

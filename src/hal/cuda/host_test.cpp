@@ -1,4 +1,4 @@
-// What the cuda backend promises without a GPU: planes that can be read 16 bytes at a time and lose nothing,
+// What the cuda backend promises without a GPU: rows that can be read 16 bytes at a time and lose nothing,
 // refusals in plain words, and a probe that answers on machines without a driver. Arithmetic is judged by
 // hal/conformance on a GPU.
 #include <gmock/gmock.h>
@@ -20,20 +20,20 @@ const BackendFactory* factory() {
   return nullptr;
 }
 
-TEST(CudaLayout, PlanesStartAtWholeLinesAndHoldEveryByte) {
+TEST(CudaLayout, SegmentsStartAtWholeChunksAndHoldEveryByte) {
   for (const Codec* codec : codecs()) {
     SCOPED_TRACE(codec->name);
-    const std::int64_t rows = 7,
-                       columns = 9 * std::int64_t{codec->block_elements == 1 ? 64 : codec->block_elements};
-    const PlaneLayout layout = plane_layout(*codec, rows, columns);
-    for (const std::size_t at : {layout.quants, layout.scales, layout.upper, layout.fine}) {
-      EXPECT_EQ(at % 16, 0U);
-      EXPECT_LE(at, layout.bytes);
+    for (const std::int64_t blocks : {1, 9, 80}) {
+      const std::int64_t columns =
+          blocks * std::int64_t{codec->block_elements == 1 ? 64 : codec->block_elements};
+      const Matrix m = laid_out(*codec, 7, columns);
+      const std::size_t stored = codec->row_bytes(static_cast<std::size_t>(columns));
+      EXPECT_GE(m.row_bytes, stored);
+      if (m.stored == Stored::blocks) continue;
+      EXPECT_EQ(m.segment_bytes % 16, 0);
+      EXPECT_EQ(m.row_bytes % 16, 0U);
+      EXPECT_LT(m.row_bytes, stored + 16);
     }
-    const std::size_t stored =
-        static_cast<std::size_t>(rows) * codec->row_bytes(static_cast<std::size_t>(columns));
-    EXPECT_GE(layout.bytes, stored);
-    EXPECT_LT(layout.bytes, stored + 4 * 256);
   }
 }
 
@@ -41,7 +41,7 @@ TEST(CudaLayout, OddRowsArePaddedToWholeTiles) {
   EXPECT_EQ(plain_stride(1), 64);
   EXPECT_EQ(plain_stride(64), 64);
   EXPECT_EQ(plain_stride(331), 384);
-  EXPECT_EQ(plane_layout(*find_codec("f16"), 2, 5).bytes, 256U);
+  EXPECT_EQ(laid_out(*find_codec("f16"), 2, 5).row_bytes, 128U);
 }
 
 TEST(CudaLayout, FormatsWithoutAFastPathKeepTheFileLayout) {

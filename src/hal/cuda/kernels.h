@@ -11,9 +11,49 @@
 
 namespace pensieve::hal::cuda {
 
-// How a matrix lies on the device. Quantized formats with a fast path are split into planes whose rows start
-// at multiples of 16 bytes; `blocks` keeps the file's layout and is decoded by the codec's own decode8.
+// How a matrix lies on the device: row after row, each a whole number of 16 bytes. Rows of formats with a
+// fast path are cut into segments; quantized ones other than q4_k hold the segment's planes one after the
+// other: q8_0, q4_0, q4_1: quants, scales; q6_k: quants, upper bit pairs, 16 signed scales a block, one half
+// a block. `blocks` keeps the file's layout and is decoded by the codec's own decode8.
 enum class Stored : std::uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q6_k, blocks };
+
+__host__ __device__ constexpr bool is_plain(Stored stored) {
+  return stored == Stored::f32 || stored == Stored::f16 || stored == Stored::bf16;
+}
+__host__ __device__ constexpr int segment_columns_of(Stored stored) {
+  return is_plain(stored) ? 1024 : 2048;
+}
+// Of a segment with so many columns; 0 for `blocks`, which have none.
+__host__ __device__ constexpr int segment_bytes_of(Stored stored, int columns) {
+  int bytes = 0;
+  switch (stored) {
+    case Stored::f32:
+      bytes = columns * 4;
+      break;
+    case Stored::f16:
+    case Stored::bf16:
+      bytes = columns * 2;
+      break;
+    case Stored::q8_0:
+      bytes = columns + columns / 16;
+      break;
+    case Stored::q4_0:
+      bytes = columns / 2 + columns / 16;
+      break;
+    case Stored::q4_1:
+      bytes = columns / 2 + columns / 8;
+      break;
+    case Stored::q4_k:
+      bytes = columns / 256 * 144;
+      break;
+    case Stored::q6_k:
+      bytes = columns / 256 * 210;
+      break;
+    case Stored::blocks:
+      break;
+  }
+  return (bytes + 15) / 16 * 16;
+}
 
 struct Matrix {
   Stored stored = Stored::f32;
@@ -21,16 +61,15 @@ struct Matrix {
   int rows = 0, columns = 0;
   int stride = 0;  // f32, f16, bf16: elements from row to row, a multiple of 64, zeros behind the columns
   int block_elements = 1, block_bytes = 4;  // of the file
-  const unsigned char* quants = nullptr;    // plain elements, or the quants of quantized formats
-  const unsigned char* scales = nullptr;  // q8_0, q4_0: one half for 32 weights; q4_1: two; q6_k: one for 256
-  const unsigned char* upper = nullptr;   // q6_k: upper bit pairs, 64 bytes a block
-  const unsigned char* fine = nullptr;    // q6_k: 16 signed scales a block
+  int segment_bytes = 0;                    // of a whole segment
+  std::size_t row_bytes = 0;
+  const unsigned char* quants = nullptr;
 };
 
 enum class Act : std::uint8_t { none, silu, gelu, gelu_tanh, relu };
 
-// Forms of a linear's input. q8: 32 signed bytes and, for each 32, {float scale, two int16 sums of 16}.
-enum class Form : std::uint8_t { f32, q8, bf16 };
+// Forms of a linear's input that a kernel of its own prepares.
+enum class Form : std::uint8_t { f32, bf16 };
 
 struct NormArgs {
   bool present = false, layer = false;
@@ -45,7 +84,6 @@ struct Prepared {
   Form form = Form::f32;
   int width = 0, stride = 0;
   void* data = nullptr;
-  void* meta = nullptr;  // q8 only: [rows][stride / 32] of 8 bytes
 };
 constexpr int kPreparedAlign = 64;
 
@@ -62,13 +100,16 @@ struct LinearLaunch {
   int part_count = 0;
   LinearPart parts[kMostParts];  // of one Stored
   int rows = 0;
-  Prepared input;
+  Prepared input;              // of the vector and matrix kernels
+  const float* raw = nullptr;  // of the stream kernel, which prepares it itself: [rows][raw_width]
+  int raw_width = 0;
+  NormArgs norm;
   float* partials = nullptr;  // room for split sums of small matrix products
   std::size_t partial_floats = 0;
   bool decoded = false;  // the weights were made by decode_to_bf16 in this step
   int multiprocessors = 132;
 };
-constexpr int kGemvRows = 4;  // up to so many rows one pass of the vector kernel
+constexpr int kStreamRows = 4;  // up to so many rows weights are streamed past the input
 
 // One step's index data, on the device; the plan packs it into one copy.
 struct StepIndex {
@@ -110,6 +151,7 @@ struct AttentionLaunch {
   float* out = nullptr;
   int splits = 1;                 // parts of the visible positions, for few rows
   float* partials = nullptr;      // [rows][heads][splits][value width + 2]
+  int* arrivals = nullptr;        // attend_fresh: zeros, [rows][kv heads]; zeros again afterwards
   const int* row_list = nullptr;  // rows for attend; null: all
   int listed = 0;
   // prefill: tiles of query rows, {sequence, first row} each
@@ -122,14 +164,10 @@ constexpr int kMostSplits = 64;
 bool tiled_attention_fits(const AttentionLaunch& a);
 
 // layout.cu
-void split_q8_0(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
+// `rows` rows of the file's blocks into the matrix from `first_row` on; not for plain formats, q4_k and
+// blocks.
+void split_rows(const unsigned char* blocks, std::size_t rows, const Matrix& matrix, std::size_t first_row,
                 cudaStream_t stream);
-void split_q4_0(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
-                cudaStream_t stream);
-void split_q4_1(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
-                cudaStream_t stream);
-void split_q6_k(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* upper,
-                unsigned char* fine, unsigned char* scales, cudaStream_t stream);
 void decode_to_bf16(const Matrix& matrix, void* out, int stride, cudaStream_t stream);
 
 // rows.cu
@@ -148,13 +186,26 @@ void scale(const float* in, float factor, std::size_t count, float* out, cudaStr
 void select_rows(const float* in, const int* output_rows, int rows, int width, float* out,
                  cudaStream_t stream);
 
-// gemv.cu, gemm.cu
+// stream.cu, gemv.cu, gemm.cu
+bool stream_fits(const Matrix& matrix, int rows);
+bool stream_norm_fits(const NormArgs& norm, int width);
+void linear_stream(const LinearLaunch& launch, cudaStream_t stream);  // parts all plain or all quantized
 void linear_vector(const LinearLaunch& launch, cudaStream_t stream);
 void linear_matrix(const LinearLaunch& launch, cudaStream_t stream);  // bf16 input; no pairs, no activation
+
+// attention_fresh.cu: one row of each sequence; rotates, stores and attends in one launch.
+bool fresh_attention_fits(const AttentionLaunch& a);
+int fresh_head_chunks(const AttentionLaunch& a);
+void attend_fresh(const AttentionLaunch& a, cudaStream_t stream);
 
 // attention.cu, attention_tiled.cu
 void store_kv(const AttentionLaunch& a, cudaStream_t stream);
 void attend(const AttentionLaunch& a, cudaStream_t stream);
 void attend_tiled(const AttentionLaunch& a, cudaStream_t stream);
+
+// draw.cu: the first of the largest values of each row. `best` and `arrivals` hold zeros, and do again
+// afterwards; `tokens` may be page-locked host memory.
+void draw_greedy(const float* logits, int rows, int width, unsigned long long* best, int* arrivals,
+                 int* tokens, cudaStream_t stream);
 
 }  // namespace pensieve::hal::cuda

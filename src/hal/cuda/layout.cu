@@ -5,31 +5,48 @@
 namespace pensieve::hal::cuda {
 namespace {
 
-// Copies bytes [from, from + bytes) of each block of `block_bytes` to one plane.
-__global__ void copy_part(const unsigned char* blocks, std::size_t count, int block_bytes, int from,
-                          int bytes, unsigned char* plane) {
-  const std::size_t total = count * static_cast<std::size_t>(bytes / 2);
-  for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < total;
-       i += static_cast<std::size_t>(gridDim.x) * blockDim.x) {
-    const std::size_t block = i / (bytes / 2), at = i % (bytes / 2);
-    reinterpret_cast<unsigned short*>(plane)[i] =
-        *reinterpret_cast<const unsigned short*>(blocks + block * block_bytes + from + 2 * at);
-  }
+// A block of the file, and the parts of it that become planes, in their order in a segment.
+struct FileBlock {
+  int elements, bytes, planes;
+  int from[4], size[4];
+};
+template <Stored S>
+__device__ constexpr FileBlock file_block() {
+  if (S == Stored::q8_0) return {32, 34, 2, {2, 0}, {32, 2}};
+  if (S == Stored::q4_0) return {32, 18, 2, {2, 0}, {16, 2}};
+  if (S == Stored::q4_1) return {32, 20, 2, {4, 0}, {16, 4}};
+  return {256, 210, 4, {0, 128, 192, 208}, {128, 64, 16, 2}};
 }
 
-void copy(const unsigned char* blocks, std::size_t count, int block_bytes, int from, int bytes,
-          unsigned char* plane, cudaStream_t stream) {
-  const std::size_t wanted = (count * static_cast<std::size_t>(bytes / 2) + 255) / 256;
-  copy_part<<<static_cast<unsigned>(wanted < 65536 ? (wanted > 0 ? wanted : 1) : 65536), 256, 0, stream>>>(
-      blocks, count, block_bytes, from, bytes, plane);
+// A thread moves two bytes at a time.
+template <Stored S>
+__global__ void split(const unsigned char* blocks, std::size_t rows, Matrix m, unsigned char* to) {
+  constexpr FileBlock kBlock = file_block<S>();
+  constexpr int kWords = kBlock.bytes / 2, kColumns = segment_columns_of(S);
+  const std::size_t row_words = static_cast<std::size_t>(m.columns / kBlock.elements) * kWords;
+  for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < rows * row_words;
+       i += static_cast<std::size_t>(gridDim.x) * blockDim.x) {
+    const std::size_t row = i / row_words;
+    const int word = static_cast<int>(i % row_words), byte = word % kWords * 2,
+              column = word / kWords * kBlock.elements;
+    const int segment = column / kColumns,
+              held = min(kColumns, m.columns - segment * kColumns) / kBlock.elements,
+              block = column % kColumns / kBlock.elements;
+    unsigned char* at = to + row * m.row_bytes + segment * static_cast<std::size_t>(m.segment_bytes);
+#pragma unroll
+    for (int plane = 0; plane < kBlock.planes; ++plane) {
+      const int within = byte - kBlock.from[plane];
+      if (within >= 0 && within < kBlock.size[plane])
+        *reinterpret_cast<unsigned short*>(at + block * kBlock.size[plane] + within) =
+            reinterpret_cast<const unsigned short*>(blocks)[i];
+      at += held * kBlock.size[plane];
+    }
+  }
 }
 
 __global__ void decode_rows(Matrix m, std::uint32_t* out, int stride) {
   wait_for_predecessor();
-  const int groups = stride / 32,
-            held = m.stored == Stored::f16 || m.stored == Stored::bf16 || m.stored == Stored::f32
-                       ? m.stride / 32
-                       : m.columns / 32;
+  const int groups = stride / 32, held = (is_plain(m.stored) ? m.stride : m.columns) / 32;
   const std::size_t total = static_cast<std::size_t>(m.rows) * groups;
   for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < total;
        i += static_cast<std::size_t>(gridDim.x) * blockDim.x) {
@@ -49,27 +66,25 @@ __global__ void decode_rows(Matrix m, std::uint32_t* out, int stride) {
 
 }  // namespace
 
-void split_q8_0(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
+void split_rows(const unsigned char* blocks, std::size_t rows, const Matrix& matrix, std::size_t first_row,
                 cudaStream_t stream) {
-  copy(blocks, count, 34, 2, 32, quants, stream);
-  copy(blocks, count, 34, 0, 2, scales, stream);
-}
-void split_q4_0(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
-                cudaStream_t stream) {
-  copy(blocks, count, 18, 2, 16, quants, stream);
-  copy(blocks, count, 18, 0, 2, scales, stream);
-}
-void split_q4_1(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* scales,
-                cudaStream_t stream) {
-  copy(blocks, count, 20, 4, 16, quants, stream);
-  copy(blocks, count, 20, 0, 4, scales, stream);
-}
-void split_q6_k(const unsigned char* blocks, std::size_t count, unsigned char* quants, unsigned char* upper,
-                unsigned char* fine, unsigned char* scales, cudaStream_t stream) {
-  copy(blocks, count, 210, 0, 128, quants, stream);
-  copy(blocks, count, 210, 128, 64, upper, stream);
-  copy(blocks, count, 210, 192, 16, fine, stream);
-  copy(blocks, count, 210, 208, 2, scales, stream);
+  unsigned char* to = const_cast<unsigned char*>(matrix.quants) + first_row * matrix.row_bytes;
+  switch (matrix.stored) {
+    case Stored::q8_0:
+      split<Stored::q8_0><<<2048, 256, 0, stream>>>(blocks, rows, matrix, to);
+      break;
+    case Stored::q4_0:
+      split<Stored::q4_0><<<2048, 256, 0, stream>>>(blocks, rows, matrix, to);
+      break;
+    case Stored::q4_1:
+      split<Stored::q4_1><<<2048, 256, 0, stream>>>(blocks, rows, matrix, to);
+      break;
+    case Stored::q6_k:
+      split<Stored::q6_k><<<2048, 256, 0, stream>>>(blocks, rows, matrix, to);
+      break;
+    default:
+      break;  // lie as in the file
+  }
 }
 
 void decode_to_bf16(const Matrix& matrix, void* out, int stride, cudaStream_t stream) {

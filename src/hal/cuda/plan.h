@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "hal/fusion.h"
 #include "hal/cuda/kernels.h"
 #include "hal/cuda/runtime.h"
 #include "hal/cuda/weights.h"
-#include "hal/fusion.h"
 
 namespace pensieve::hal::cuda {
 
@@ -57,8 +57,9 @@ class CudaPlan final : public Plan {
   // What the launches of a step depend on besides the contents of the index data.
   struct StepShape {
     int rows = 0, sequences = 0, outputs = 0, splits = 1, listed = 0, tiles = 0;
+    bool fresh = false;                  // one row of each sequence
     std::vector<std::size_t> page_room;  // [state groups]: room for page numbers in the index data
-    auto key() const { return std::tie(rows, sequences, outputs, splits, listed, tiles, page_room); }
+    auto key() const { return std::tie(rows, sequences, outputs, splits, listed, tiles, fresh, page_room); }
     bool operator<(const StepShape& other) const { return key() < other.key(); }
   };
   struct CapturedStep {
@@ -79,6 +80,7 @@ class CudaPlan final : public Plan {
   Result<> open_ropes();
   void place_values();
   Result<> allocate_scratch();
+  std::size_t arrival_counters() const;
   Result<> room_for_outputs(std::size_t rows);
   Result<> room_for_index(std::size_t ints);
   // step.cpp
@@ -94,7 +96,9 @@ class CudaPlan final : public Plan {
   void run(const hal::LinearPhase& phase);
   void run(const hal::AttentionPhase& phase);
   void run(const hal::NodePhase& phase);
+  LinearPart part_of(const hal::LinearPart& part) const;
   void run_part_as_matrix(const LinearPart& part, LinearLaunch launch);
+  int splits_for(const AttentionLaunch& a, int rows, int blocks_of_row, int wanted_each) const;
   Prepared prepared_input(Form form, int width) const;
   NormArgs norm_args(const Node& node) const;
   RopeArgs rope_args(std::int32_t rope, Rows rows) const;
@@ -125,11 +129,15 @@ class CudaPlan final : public Plan {
   std::vector<Slot> slots_;
   std::vector<std::int32_t> slot_of_;  // [graph values], -1: not kept
   bool reads_tokens_ = false;
+  bool turns_outputs_ = false;  // a rotation of output rows alone
   int multiprocessors_ = 1;
   std::size_t output_room_ = 0;  // rows that output slots hold
 
-  DeviceMemory plain_input_, small_input_, small_meta_, bfloat_input_, second_, partials_, decoded_,
-      output_positions_;
+  DeviceMemory plain_input_, bfloat_input_, second_, partials_, decoded_, output_positions_;
+  DeviceMemory arrivals_;  // zeros between launches: counters of attention and draws
+  DeviceMemory best_;      // zeros between launches: for each output row the rank drawn, then counters
+  PinnedMemory drawn_;     // tokens
+  bool draws_ = false;     // of the step in flight: its tokens are chosen here
   DeviceMemory index_memory_;
   PinnedMemory index_host_, logits_;
   cudaStream_t stream_ = nullptr;

@@ -12,14 +12,20 @@ unsigned blocks_for(std::size_t count) {
   return static_cast<unsigned>(blocks < 4096 ? (blocks > 0 ? blocks : 1) : 4096);
 }
 
+// Grid (rows, parts of a row); a thread decodes 32 weights.
 __global__ void embed_rows(Matrix table, const int* tokens, float* out) {
   wait_for_predecessor();
-  const int row = blockIdx.x, width = table.columns;
-  for (int group = threadIdx.x; group * 32 < width; group += blockDim.x) {
-    float weights[32];
-    read32(table, tokens[row], group, weights);
-    for (int i = 0; i < 32 && group * 32 + i < width; ++i)
-      out[static_cast<std::size_t>(row) * width + group * 32 + i] = weights[i];
+  const int row = blockIdx.x, width = table.columns, group = blockIdx.y * blockDim.x + threadIdx.x;
+  if (group * 32 >= width) return;
+  float weights[32];
+  read32(table, tokens[row], group, weights);
+  float* to = out + static_cast<std::size_t>(row) * width + group * 32;
+  if (width % 32 == 0) {
+#pragma unroll
+    for (int i = 0; i < 32; i += 4)
+      *reinterpret_cast<float4*>(to + i) = {weights[i], weights[i + 1], weights[i + 2], weights[i + 3]};
+  } else {
+    for (int i = 0; i < 32 && group * 32 + i < width; ++i) to[i] = weights[i];
   }
 }
 
@@ -58,25 +64,11 @@ __global__ void norm_groups(const float* in, NormArgs args, float* out) {
 
 // One group of 32 columns in the form wanted; each lane of the warp has one.
 __device__ __forceinline__ void put_group(const Prepared& out, std::size_t row, int group, float x) {
-  const int lane = threadIdx.x % 32, groups = out.stride / 32;
-  const std::size_t at = row * out.stride + group * 32 + lane;
+  const std::size_t at = row * out.stride + group * 32 + threadIdx.x % 32;
   if (out.form == Form::f32) {
     static_cast<float*>(out.data)[at] = x;
-  } else if (out.form == Form::bf16) {
-    static_cast<__nv_bfloat16*>(out.data)[at] = __float2bfloat16(x);
   } else {
-    const float step = warp_max(fabsf(x)) / 127.0F;
-    const int q = step > 0.0F ? __float2int_rn(x / step) : 0;
-    static_cast<signed char*>(out.data)[at] = static_cast<signed char>(q);
-    int sum = q;
-#pragma unroll
-    for (int offset = 8; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xFFFFFFFFU, sum, offset);
-    const int second = __shfl_sync(0xFFFFFFFFU, sum, 16);
-    if (lane == 0) {
-      static_cast<uint2*>(out.meta)[row * groups + group] = {
-          __float_as_uint(step),
-          (static_cast<std::uint32_t>(sum) & 0xFFFFU) | static_cast<std::uint32_t>(second) << 16};
-    }
+    static_cast<__nv_bfloat16*>(out.data)[at] = __float2bfloat16(x);
   }
 }
 
@@ -186,17 +178,19 @@ __global__ void scale_all(const float* in, float factor, std::size_t count, floa
     out[i] = in[i] * factor;
 }
 
+// Grid (output rows, parts of a row).
 __global__ void select(const float* in, const int* output_rows, int width, float* out) {
   wait_for_predecessor();
-  const float* from = in + static_cast<std::size_t>(output_rows[blockIdx.x]) * width;
-  for (int i = threadIdx.x; i < width; i += blockDim.x)
-    out[static_cast<std::size_t>(blockIdx.x) * width + i] = from[i];
+  const int i = blockIdx.y * blockDim.x + threadIdx.x;
+  if (i < width)
+    out[static_cast<std::size_t>(blockIdx.x) * width + i] =
+        in[static_cast<std::size_t>(output_rows[blockIdx.x]) * width + i];
 }
 
 }  // namespace
 
 void embed(const Matrix& table, const int* tokens, int rows, float* out, cudaStream_t stream) {
-  launch(embed_rows, rows, 128, 0, stream, table, tokens, out);
+  launch(embed_rows, dim3(rows, (table.columns + 1023) / 1024), 32, 0, stream, table, tokens, out);
 }
 
 void prepare(const float* in, int rows, int width, const NormArgs& args, const Prepared& out,
@@ -249,7 +243,8 @@ void scale(const float* in, float factor, std::size_t count, float* out, cudaStr
 
 void select_rows(const float* in, const int* output_rows, int rows, int width, float* out,
                  cudaStream_t stream) {
-  launch(select, rows, kThreads, 0, stream, in, output_rows, width, out);
+  launch(select, dim3(rows, (width + kThreads - 1) / kThreads), kThreads, 0, stream, in, output_rows, width,
+         out);
 }
 
 }  // namespace pensieve::hal::cuda

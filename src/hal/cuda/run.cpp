@@ -28,23 +28,31 @@ Act act_of(hal::Activation activation) {
   return Act::none;
 }
 
-Form form_of(Stored stored, int rows) {
-  if (stored == Stored::f32) return Form::f32;
-  if (rows > kGemvRows) return Form::bf16;
-  return stored == Stored::f16 || stored == Stored::bf16 || stored == Stored::blocks ? Form::f32 : Form::q8;
+bool in_vectors(Stored stored, int rows) {
+  return stored == Stored::f32 || (stored == Stored::blocks && rows <= kStreamRows);
+}
+
+// In launches of as many parts as one takes.
+template <class Start>
+void start_parts(LinearLaunch launch, const std::vector<LinearPart>& parts, Start start) {
+  for (std::size_t first = 0; first < parts.size(); first += kMostParts) {
+    launch.part_count = static_cast<int>(std::min<std::size_t>(kMostParts, parts.size() - first));
+    std::copy_n(parts.begin() + static_cast<std::ptrdiff_t>(first), launch.part_count, launch.parts);
+    start(launch);
+  }
 }
 
 }  // namespace
 
 void CudaPlan::run_phases() {
-  if (shape_.outputs > 0 && !ropes_.empty()) {
+  if (shape_.outputs > 0 && turns_outputs_) {
     gather_positions(index(layout_.positions), index(layout_.output_rows), shape_.outputs,
                      output_positions_.as<int>(), stream_);
   }
   for (const Rope& rope : ropes_) {
     rope_turns(rope.angles.as<double>(), rope.pairs, rope.magnitude, index(layout_.positions), shape_.rows,
                rope.turns.as<float2>(), stream_);
-    if (shape_.outputs > 0) {
+    if (shape_.outputs > 0 && turns_outputs_) {
       rope_turns(rope.angles.as<double>(), rope.pairs, rope.magnitude, output_positions_.as<int>(),
                  shape_.outputs, rope.output_turns.as<float2>(), stream_);
     }
@@ -78,14 +86,10 @@ RopeArgs CudaPlan::rope_args(std::int32_t rope, Rows rows) const {
 }
 
 Prepared CudaPlan::prepared_input(Form form, int width) const {
-  Prepared prepared{form, width, plain_stride(width), nullptr, nullptr};
+  Prepared prepared{form, width, plain_stride(width), nullptr};
   switch (form) {
     case Form::f32:
       prepared.data = plain_input_.as();
-      break;
-    case Form::q8:
-      prepared.data = small_input_.as();
-      prepared.meta = small_meta_.as();
       break;
     case Form::bf16:
       prepared.data = bfloat_input_.as();
@@ -94,55 +98,71 @@ Prepared CudaPlan::prepared_input(Form form, int width) const {
   return prepared;
 }
 
+LinearPart CudaPlan::part_of(const hal::LinearPart& part) const {
+  LinearPart made;
+  made.weight = weights_.matrix(part.weight);
+  if (part.bias >= 0) made.bias = weights_.vector(static_cast<std::uint32_t>(part.bias));
+  if (part.paired >= 0) made.paired = weights_.matrix(static_cast<std::uint32_t>(part.paired));
+  if (part.paired_bias >= 0) made.paired_bias = weights_.vector(static_cast<std::uint32_t>(part.paired_bias));
+  if (part.residual >= 0) made.residual = data(static_cast<std::uint32_t>(part.residual));
+  made.activation = act_of(part.activation);
+  made.out = data(part.out);
+  return made;
+}
+
+// Few rows: weights are streamed past the input. Many: tiles of matrices. Parts of one way share a launch.
 void CudaPlan::run(const hal::LinearPhase& phase) {
   const int rows = row_count(phase.input), width = static_cast<int>(graph_.values[phase.input].width);
   if (rows == 0) return;
-  NormArgs norm_arguments;
-  if (phase.norm_node >= 0)
-    norm_arguments = norm_args(graph_.nodes[static_cast<std::size_t>(phase.norm_node)]);
-  std::vector<bool> done(phase.parts.size(), false);
-  for (std::size_t first = 0; first < phase.parts.size(); ++first) {
-    if (done[first]) continue;
-    const Form form = form_of(weights_.matrix(phase.parts[first].weight).stored, rows);
-    LinearLaunch launch;
-    launch.rows = rows;
-    launch.partials = partials_.as<float>();
-    launch.partial_floats = partials_.size() / sizeof(float);
-    launch.multiprocessors = multiprocessors_;
-    launch.input = prepared_input(form, width);
-    if (form == Form::f32 && phase.norm_node < 0 && launch.input.stride == width) {
-      launch.input.data = data(phase.input);
+  NormArgs norm;
+  if (phase.norm_node >= 0) norm = norm_args(graph_.nodes[static_cast<std::size_t>(phase.norm_node)]);
+  std::vector<LinearPart> plain_streams, quantized_streams, vectors, blocks, matrices;
+  for (const hal::LinearPart& part : phase.parts) {
+    const LinearPart made = part_of(part);
+    const Stored stored = made.weight.stored;
+    if (stream_fits(made.weight, rows)) {
+      (is_plain(stored) ? plain_streams : quantized_streams).push_back(made);
+    } else if (in_vectors(stored, rows)) {
+      (stored == Stored::f32 ? vectors : blocks).push_back(made);
     } else {
-      prepare(data(phase.input), rows, width, norm_arguments, launch.input, stream_);
-    }
-    for (std::size_t group = first; group < phase.parts.size();
-         ++group) {  // those that take this form, kind by kind
-      const Stored stored = weights_.matrix(phase.parts[group].weight).stored;
-      if (done[group] || form_of(stored, rows) != form) continue;
-      launch.part_count = 0;
-      for (std::size_t i = group; i < phase.parts.size() && launch.part_count < kMostParts; ++i) {
-        const hal::LinearPart& part = phase.parts[i];
-        if (done[i] || weights_.matrix(part.weight).stored != stored) continue;
-        done[i] = true;
-        LinearPart& made = launch.parts[launch.part_count++];
-        made = {};
-        made.weight = weights_.matrix(part.weight);
-        if (part.bias >= 0) made.bias = weights_.vector(static_cast<std::uint32_t>(part.bias));
-        if (part.paired >= 0) made.paired = weights_.matrix(static_cast<std::uint32_t>(part.paired));
-        if (part.paired_bias >= 0)
-          made.paired_bias = weights_.vector(static_cast<std::uint32_t>(part.paired_bias));
-        if (part.residual >= 0) made.residual = data(static_cast<std::uint32_t>(part.residual));
-        made.activation = act_of(part.activation);
-        made.out = data(part.out);
-      }
-      if (form != Form::bf16) {
-        linear_vector(launch, stream_);
-      } else {
-        for (int i = 0; i < launch.part_count; ++i) run_part_as_matrix(launch.parts[i], launch);
-      }
-      if (!done[group]) --group;  // more parts of this kind than one launch takes
+      matrices.push_back(made);
     }
   }
+  LinearLaunch launch;
+  launch.rows = rows;
+  launch.partials = partials_.as<float>();
+  launch.partial_floats = partials_.size() / sizeof(float);
+  launch.multiprocessors = multiprocessors_;
+  if (!plain_streams.empty() || !quantized_streams.empty()) {
+    launch.raw = data(phase.input);
+    launch.raw_width = width;
+    launch.norm = norm;
+    if (norm.present && !stream_norm_fits(norm, width)) {
+      const Prepared normalized = prepared_input(Form::f32, width);
+      prepare(launch.raw, rows, width, norm, normalized, stream_);
+      launch.raw = static_cast<const float*>(normalized.data);
+      launch.raw_width = normalized.stride;
+      launch.norm = {};
+    }
+    const auto start = [this](const LinearLaunch& l) { linear_stream(l, stream_); };
+    start_parts(launch, plain_streams, start);
+    start_parts(launch, quantized_streams, start);
+  }
+  if (!vectors.empty() || !blocks.empty()) {
+    launch.input = prepared_input(Form::f32, width);
+    if (phase.norm_node < 0 && launch.input.stride == width) {
+      launch.input.data = data(phase.input);
+    } else {
+      prepare(data(phase.input), rows, width, norm, launch.input, stream_);
+    }
+    const auto start = [this](const LinearLaunch& l) { linear_vector(l, stream_); };
+    start_parts(launch, vectors, start);
+    start_parts(launch, blocks, start);
+  }
+  if (matrices.empty()) return;
+  launch.input = prepared_input(Form::bf16, width);
+  prepare(data(phase.input), rows, width, norm, launch.input, stream_);
+  for (const LinearPart& part : matrices) run_part_as_matrix(part, launch);
 }
 
 // Matrix products know neither gates nor functions: those follow as passes over the result.
@@ -197,6 +217,12 @@ void CudaPlan::run(const hal::AttentionPhase& phase) {
   a.k_rope = rope_args(phase.k_rope, Rows::batch);
   a.out = data(node.output);
   a.partials = partials_.as<float>();
+  if (shape_.fresh && fresh_attention_fits(a)) {
+    a.arrivals = arrivals_.as<int>();
+    a.splits = splits_for(a, a.rows, a.state.kv_heads * fresh_head_chunks(a), 2);
+    attend_fresh(a, stream_);
+    return;
+  }
   store_kv(a, stream_);
   if (shape_.tiles > 0) {
     a.tiles = reinterpret_cast<const int2*>(index(layout_.tiles));
@@ -206,15 +232,19 @@ void CudaPlan::run(const hal::AttentionPhase& phase) {
     a.row_list = index(layout_.row_list);
     a.listed = shape_.listed;
   }
-  const int rows = a.row_list != nullptr ? a.listed : a.rows, busy = 4 * multiprocessors_;
+  a.splits = splits_for(a, a.row_list != nullptr ? a.listed : a.rows, a.state.kv_heads, 4);
+  attend(a, stream_);
+}
+
+// As many parts of the visible positions as give each multiprocessor `wanted_each` blocks.
+int CudaPlan::splits_for(const AttentionLaunch& a, int rows, int blocks_of_row, int wanted_each) const {
   const std::size_t each = static_cast<std::size_t>(a.rows) * static_cast<std::size_t>(a.heads) *
                            static_cast<std::size_t>(a.state.value_width + 2);
-  const int wanted =
-      static_cast<int>(std::bit_ceil(static_cast<unsigned>(std::max(1, busy / (rows * a.state.kv_heads)))));
+  const int wanted = static_cast<int>(std::bit_ceil(
+      static_cast<unsigned>(std::max(1, wanted_each * multiprocessors_ / (rows * blocks_of_row)))));
   const auto fitting =
       static_cast<int>(std::min<std::size_t>(kMostSplits, partials_.size() / sizeof(float) / each));
-  a.splits = std::max(1, std::min({wanted, fitting, shape_.splits}));
-  attend(a, stream_);
+  return std::max(1, std::min({wanted, fitting, shape_.splits}));
 }
 
 void CudaPlan::run(const hal::NodePhase& phase) {

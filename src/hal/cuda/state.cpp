@@ -95,8 +95,8 @@ MemoryEstimate CudaPlan::memory() const {
   MemoryEstimate held{weights_.bytes(), 0, 0};
   for (const State& state : states_) held.state += state.memory.size();
   for (const Slot& slot : slots_) held.scratch += slot.memory.size();
-  for (const DeviceMemory* memory : {&plain_input_, &small_input_, &small_meta_, &bfloat_input_, &second_,
-                                     &partials_, &decoded_, &output_positions_, &index_memory_}) {
+  for (const DeviceMemory* memory : {&plain_input_, &bfloat_input_, &second_, &partials_, &decoded_,
+                                     &arrivals_, &best_, &output_positions_, &index_memory_}) {
     held.scratch += memory->size();
   }
   for (const Rope& rope : ropes_) held.scratch += rope.turns.size() + rope.output_turns.size();

@@ -22,6 +22,18 @@ std::size_t page_room(std::size_t pages) {
   return std::bit_ceil(std::max<std::size_t>(pages, 16));
 }
 
+// Nothing but the largest logit counts, and nobody asks for the others.
+bool is_greedy(const Draw& draw) {
+  if (draw.sampling == nullptr || draw.wants_logits || !draw.allowed.empty()) return false;
+  const SamplingParams& p = *draw.sampling;
+  return p.temperature == 0.0F && p.logit_bias.empty() && p.repeat_penalty == 1.0F &&
+         p.frequency_penalty == 0.0F && p.presence_penalty == 0.0F;
+}
+bool may_draw(const Batch& batch) {
+  return batch.draws.size() == batch.output_rows.size() &&
+         std::all_of(batch.draws.begin(), batch.draws.end(), is_greedy);
+}
+
 template <class T>
 void put(int* to, std::size_t at, std::span<const T> values) {
   if (!values.empty()) std::memcpy(to + at, values.data(), values.size() * sizeof(int));
@@ -81,6 +93,9 @@ CudaPlan::StepShape CudaPlan::shape_of(const Batch& batch) {
     }
   }
   shape.tiles = static_cast<int>(tiles_.size() / 2);
+  shape.fresh = shape.rows == shape.sequences;
+  for (int s = 0; s < shape.sequences && shape.fresh; ++s)
+    shape.fresh = batch.sequence_starts[static_cast<std::size_t>(s)] == s;
   shape.listed = shape.tiles > 0 ? static_cast<int>(row_list_.size()) : 0;
   shape.splits = static_cast<int>(
       std::bit_ceil(static_cast<unsigned>(std::clamp(longest / kSplitTokens, 1, kMostSplits))));
@@ -168,10 +183,18 @@ Result<> CudaPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
     cudaMemcpyAsync(static_cast<CudaBuffer*>(outputs[i])->device(), data(value), bytes,
                     cudaMemcpyDeviceToDevice, stream_);
   }
+  draws_ = may_draw(batch);
   if (segment_.outputs.empty() && slot_of_[graph_.logits] >= 0 && shape_.outputs > 0) {
-    const std::size_t bytes = static_cast<std::size_t>(shape_.outputs) *
-                              static_cast<std::size_t>(graph_.values[graph_.logits].width) * sizeof(float);
-    cudaMemcpyAsync(logits_.as(), data(graph_.logits), bytes, cudaMemcpyDeviceToHost, stream_);
+    const auto width = static_cast<std::size_t>(graph_.values[graph_.logits].width),
+               rows = static_cast<std::size_t>(shape_.outputs);
+    if (draws_) {
+      draw_greedy(
+          data(graph_.logits), shape_.outputs, static_cast<int>(width), best_.as<unsigned long long>(),
+          reinterpret_cast<int*>(best_.as<unsigned long long>() + output_room_), drawn_.as<int>(), stream_);
+    } else {
+      cudaMemcpyAsync(logits_.as(), data(graph_.logits), rows * width * sizeof(float), cudaMemcpyDeviceToHost,
+                      stream_);
+    }
   }
   if (auto ended = check(cudaEventRecord(done_, stream_), "run a step"); !ended) return ended;
   in_flight_ = true;
@@ -181,8 +204,7 @@ Result<> CudaPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
 // Steps of one row a sequence come again and again in the same shape: the second time their launches are
 // captured.
 Result<> CudaPlan::launch_step() {
-  const bool repeats = shape_.tiles == 0 && shape_.rows == shape_.sequences && segment_.inputs.empty() &&
-                       segment_.outputs.empty();
+  const bool repeats = shape_.fresh && segment_.inputs.empty() && segment_.outputs.empty();
   if (repeats) {
     if (captured_.size() >= kMostCaptured && captured_.find(shape_) == captured_.end()) {
       for (auto& [shape, captured] : captured_) {
@@ -220,6 +242,10 @@ Result<StepOutput> CudaPlan::wait() {
     return tl::unexpected(done.error());
   StepOutput output;
   if (segment_.outputs.empty() && slot_of_[graph_.logits] >= 0) {
+    if (draws_) {
+      output.tokens = {drawn_.as<std::int32_t>(), static_cast<std::size_t>(shape_.outputs)};
+      return output;
+    }
     output.logits = {logits_.as<float>(), static_cast<std::size_t>(shape_.outputs) *
                                               static_cast<std::size_t>(graph_.values[graph_.logits].width)};
   }

@@ -13,7 +13,7 @@
 namespace pensieve::hal::cuda {
 namespace {
 
-constexpr std::size_t kStagingBytes = std::size_t{32} << 20, kPlaneAlign = 256;
+constexpr std::size_t kStagingBytes = std::size_t{32} << 20;
 
 std::vector<bool> used_by(const Segment& segment) {
   std::vector<bool> used(segment.graph->weights.size(), false);
@@ -21,10 +21,6 @@ std::vector<bool> used_by(const Segment& segment) {
     for (const std::uint32_t weight : segment.graph->nodes[i].weights) used[weight] = true;
   }
   return used;
-}
-
-bool is_plain(Stored stored) {
-  return stored == Stored::f32 || stored == Stored::f16 || stored == Stored::bf16;
 }
 
 tl::unexpected<Error> refuse(const WeightSpec& spec, const std::string& problem) {
@@ -128,52 +124,26 @@ class Uploader {
   int turn_ = 0;
 };
 
-Result<> fill_planes(Uploader& uploader, const CudaBuffer& buffer, const Codec& codec, const Matrix& m,
-                     const PlaneLayout& layout, unsigned char* base, cudaStream_t stream) {
-  const auto rows = static_cast<std::size_t>(m.rows), columns = static_cast<std::size_t>(m.columns);
-  const std::size_t row_bytes = codec.row_bytes(columns), blocks = rows * columns / codec.block_elements;
-  unsigned char *quants = base + layout.quants, *scales = base + layout.scales, *upper = base + layout.upper,
-                *fine = base + layout.fine;
-  const auto nothing = [](const unsigned char*, std::size_t, std::size_t) {};
-  switch (m.stored) {
-    case Stored::f32:
-    case Stored::f16:
-    case Stored::bf16: {
-      if (m.stride == m.columns) return uploader.stream(buffer, row_bytes, rows, quants, nothing);
-      const std::size_t to_bytes = static_cast<std::size_t>(m.stride) * codec.block_bytes;
-      cudaMemsetAsync(quants, 0, rows * to_bytes, stream);
-      return uploader.stream(buffer, row_bytes, rows, nullptr,
-                             [&](const unsigned char* part, std::size_t first, std::size_t count) {
-                               cudaMemcpy2DAsync(quants + first * to_bytes, to_bytes, part, row_bytes,
-                                                 row_bytes, count, cudaMemcpyDeviceToDevice, stream);
-                             });
-    }
-    case Stored::q8_0:
-      return uploader.stream(buffer, 34, blocks, nullptr,
-                             [&](const unsigned char* part, std::size_t first, std::size_t count) {
-                               split_q8_0(part, count, quants + first * 32, scales + first * 2, stream);
-                             });
-    case Stored::q4_0:
-      return uploader.stream(buffer, 18, blocks, nullptr,
-                             [&](const unsigned char* part, std::size_t first, std::size_t count) {
-                               split_q4_0(part, count, quants + first * 16, scales + first * 2, stream);
-                             });
-    case Stored::q4_1:
-      return uploader.stream(buffer, 20, blocks, nullptr,
-                             [&](const unsigned char* part, std::size_t first, std::size_t count) {
-                               split_q4_1(part, count, quants + first * 16, scales + first * 4, stream);
-                             });
-    case Stored::q6_k:
-      return uploader.stream(buffer, 210, blocks, nullptr,
-                             [&](const unsigned char* part, std::size_t first, std::size_t count) {
-                               split_q6_k(part, count, quants + first * 128, upper + first * 64,
-                                          fine + first * 16, scales + first * 2, stream);
-                             });
-    case Stored::q4_k:
-    case Stored::blocks:
-      break;
+Result<> fill_matrix(Uploader& uploader, const CudaBuffer& buffer, const Codec& codec, const Matrix& m,
+                     unsigned char* to, cudaStream_t stream) {
+  const auto rows = static_cast<std::size_t>(m.rows);
+  const std::size_t row_bytes = codec.row_bytes(static_cast<std::size_t>(m.columns));
+  if (m.stored == Stored::q4_k || m.stored == Stored::blocks ||
+      (is_plain(m.stored) && m.row_bytes == row_bytes))
+    return uploader.stream(buffer, row_bytes, rows, to,
+                           [](const unsigned char*, std::size_t, std::size_t) {});
+  if (is_plain(m.stored)) {
+    cudaMemsetAsync(to, 0, rows * m.row_bytes, stream);
+    return uploader.stream(buffer, row_bytes, rows, nullptr,
+                           [&](const unsigned char* part, std::size_t first, std::size_t count) {
+                             cudaMemcpy2DAsync(to + first * m.row_bytes, m.row_bytes, part, row_bytes,
+                                               row_bytes, count, cudaMemcpyDeviceToDevice, stream);
+                           });
   }
-  return uploader.stream(buffer, codec.block_bytes, blocks, quants, nothing);
+  return uploader.stream(buffer, row_bytes, rows, nullptr,
+                         [&](const unsigned char* part, std::size_t first, std::size_t count) {
+                           split_rows(part, count, m, first, stream);
+                         });
 }
 
 }  // namespace
@@ -190,39 +160,24 @@ Stored stored_as(const Codec& codec) {
   return Stored::blocks;
 }
 
-PlaneLayout plane_layout(const Codec& codec, std::int64_t rows, std::int64_t columns) {
-  PlaneLayout layout;
-  const auto place = [&layout](std::size_t bytes) {
-    const std::size_t at = layout.bytes;
-    layout.bytes += (bytes + kPlaneAlign - 1) / kPlaneAlign * kPlaneAlign;
-    return at;
-  };
-  const Stored stored = stored_as(codec);
-  const auto row_count = static_cast<std::size_t>(rows);
-  if (is_plain(stored)) {
-    layout.quants = place(row_count * static_cast<std::size_t>(plain_stride(columns)) * codec.block_bytes);
-    return layout;
+Matrix laid_out(const Codec& codec, std::int64_t rows, std::int64_t columns) {
+  Matrix m;
+  m.stored = stored_as(codec);
+  m.type = codec.ggml_type;
+  m.rows = static_cast<int>(rows);
+  m.columns = static_cast<int>(columns);
+  m.stride = plain_stride(columns);
+  m.block_elements = static_cast<int>(codec.block_elements);
+  m.block_bytes = static_cast<int>(codec.block_bytes);
+  if (m.stored == Stored::blocks) {
+    m.row_bytes = codec.row_bytes(static_cast<std::size_t>(columns));
+    return m;
   }
-  const std::size_t blocks = row_count * static_cast<std::size_t>(columns) / codec.block_elements;
-  switch (stored) {
-    case Stored::q8_0:
-      layout.quants = place(blocks * 32), layout.scales = place(blocks * 2);
-      break;
-    case Stored::q4_0:
-      layout.quants = place(blocks * 16), layout.scales = place(blocks * 2);
-      break;
-    case Stored::q4_1:
-      layout.quants = place(blocks * 16), layout.scales = place(blocks * 4);
-      break;
-    case Stored::q6_k:
-      layout.quants = place(blocks * 128), layout.upper = place(blocks * 64);
-      layout.fine = place(blocks * 16), layout.scales = place(blocks * 2);
-      break;
-    default:
-      layout.quants = place(blocks * codec.block_bytes);
-      break;
-  }
-  return layout;
+  const int width = is_plain(m.stored) ? m.stride : m.columns, each = segment_columns_of(m.stored);
+  m.segment_bytes = segment_bytes_of(m.stored, each);
+  m.row_bytes = static_cast<std::size_t>(width / each) * static_cast<std::size_t>(m.segment_bytes) +
+                static_cast<std::size_t>(segment_bytes_of(m.stored, width % each));
+  return m;
 }
 
 Result<DeviceWeights> DeviceWeights::load(const Segment& segment, std::span<const Weight> weights,
@@ -245,36 +200,27 @@ Result<DeviceWeights> DeviceWeights::load(const Segment& segment, std::span<cons
     const Codec& codec = *weights[i].codec;
     const std::int64_t columns = specs[i].shape.back();
     const bool is_vector = specs[i].shape.size() == 1;
-    const PlaneLayout layout = is_vector
-                                   ? PlaneLayout{.bytes = static_cast<std::size_t>(columns) * sizeof(float)}
-                                   : plane_layout(codec, specs[i].shape.front(), columns);
-    auto memory = DeviceMemory::allocate(layout.bytes, "weight " + specs[i].name);
+    Matrix m = is_vector ? Matrix{} : laid_out(codec, specs[i].shape.front(), columns);
+    const std::size_t held = is_vector ? static_cast<std::size_t>(columns) * sizeof(float)
+                                       : static_cast<std::size_t>(m.rows) * m.row_bytes;
+    auto memory = DeviceMemory::allocate(held, "weight " + specs[i].name);
     if (!memory) return tl::unexpected(memory.error());
-    loaded.bytes_ += layout.bytes;
+    loaded.bytes_ += held;
     if (is_vector) {
       auto bytes = uploader.to_host(**buffer, codec.row_bytes(static_cast<std::size_t>(columns)));
       if (!bytes) return tl::unexpected(bytes.error());
       std::vector<float>& host = loaded.host_vectors_[i];
       host.resize(static_cast<std::size_t>(columns));
       decode_row(codec, bytes->data(), host.size(), host.data());
-      if (auto sent = check(cudaMemcpy(memory->as(), host.data(), layout.bytes, cudaMemcpyHostToDevice),
-                            "load weights");
+      if (auto sent =
+              check(cudaMemcpy(memory->as(), host.data(), held, cudaMemcpyHostToDevice), "load weights");
           !sent)
         return tl::unexpected(sent.error());
       loaded.vectors_[i] = memory->as<float>();
     } else {
-      unsigned char* base = memory->as();
-      Matrix& m = loaded.matrices_[i];
-      m.stored = stored_as(codec);
-      m.type = codec.ggml_type;
-      m.rows = static_cast<int>(specs[i].shape.front());
-      m.columns = static_cast<int>(columns);
-      m.stride = plain_stride(columns);
-      m.block_elements = static_cast<int>(codec.block_elements);
-      m.block_bytes = static_cast<int>(codec.block_bytes);
-      m.quants = base + layout.quants, m.scales = base + layout.scales, m.upper = base + layout.upper,
-      m.fine = base + layout.fine;
-      if (auto filled = fill_planes(uploader, **buffer, codec, m, layout, base, stream); !filled)
+      m.quants = memory->as();
+      loaded.matrices_[i] = m;
+      if (auto filled = fill_matrix(uploader, **buffer, codec, m, memory->as(), stream); !filled)
         return tl::unexpected(filled.error());
     }
     loaded.memory_.push_back(std::move(*memory));
@@ -291,9 +237,9 @@ std::size_t DeviceWeights::bytes_for(const Segment& segment, std::span<const Wei
   for (std::size_t i = 0; i < std::min(weights.size(), used.size()); ++i) {
     const WeightSpec& spec = segment.graph->weights[i];
     if (!used[i] || weights[i].codec == nullptr) continue;
-    bytes += spec.shape.size() == 1
-                 ? static_cast<std::size_t>(spec.shape[0]) * sizeof(float)
-                 : plane_layout(*weights[i].codec, spec.shape.front(), spec.shape.back()).bytes;
+    bytes += spec.shape.size() == 1 ? static_cast<std::size_t>(spec.shape[0]) * sizeof(float)
+                                    : static_cast<std::size_t>(spec.shape.front()) *
+                                          laid_out(*weights[i].codec, 1, spec.shape.back()).row_bytes;
   }
   return bytes;
 }

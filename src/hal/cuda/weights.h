@@ -1,5 +1,5 @@
-// The weights of a segment on the device, laid out for the kernels: matrices split into planes, vectors as
-// f32. Not for choosing kernels.
+// The weights of a segment on the device, laid out for the kernels: matrices in segments of planes,
+// vectors as f32. Not for choosing kernels.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,8 @@ constexpr int plain_stride(std::int64_t columns) {
   return static_cast<int>((columns + 63) / 64 * 64);
 }
 
-// Where the planes of a matrix lie in one allocation.
-struct PlaneLayout {
-  std::size_t quants = 0, scales = 0, upper = 0, fine = 0, bytes = 0;
-};
-PlaneLayout plane_layout(const Codec& codec, std::int64_t rows, std::int64_t columns);
+// A matrix without its bytes: how it will lie on the device.
+Matrix laid_out(const Codec& codec, std::int64_t rows, std::int64_t columns);
 
 class DeviceWeights {
  public:
