@@ -54,17 +54,29 @@ std::optional<std::string> host_of(std::string_view authority) {
 }  // namespace
 
 KeyRing::KeyRing(const std::vector<std::string>& keys) {
+  replace(keys);
+}
+
+void KeyRing::replace(const std::vector<std::string>& keys) {
+  auto digests = std::make_shared<Digests>();
   for (const std::string& key : keys) {
-    if (!key.empty()) digests_.push_back(digest(key));
+    if (!key.empty()) digests->push_back(digest(key));
   }
+  const std::lock_guard lock(mutex_);
+  digests_ = std::move(digests);
+}
+
+std::shared_ptr<const KeyRing::Digests> KeyRing::digests() const {
+  const std::lock_guard lock(mutex_);
+  return digests_;
 }
 
 bool KeyRing::accepts(std::string_view key) const {
   const auto given = digest(key);
+  const std::shared_ptr<const Digests> known = digests();
   int equal = 0;
-  for (const auto& known : digests_)
-    equal |= CRYPTO_memcmp(known.data(), given.data(), given.size()) == 0 ? 1 : 0;
-  return equal != 0 || digests_.empty();
+  for (const auto& one : *known) equal |= CRYPTO_memcmp(one.data(), given.data(), given.size()) == 0 ? 1 : 0;
+  return equal != 0 || known->empty();
 }
 
 std::string_view presented_key(std::string_view authorization, std::string_view x_api_key) {
@@ -87,17 +99,29 @@ bool is_loopback_name(std::string_view name) {
   return inet_pton(AF_INET, text.c_str(), bytes) == 1 && bytes[0] == 127;
 }
 
-HostNames::HostNames(std::string bound, std::vector<std::string> allowed) : bound_(lower(bound)) {
+HostNames::HostNames(std::string bound, const std::vector<std::string>& allowed) : bound_(lower(bound)) {
   wildcard_ = bound_ == "0.0.0.0" || bound_ == "::";
   char name[256] = {};
   if (wildcard_ && gethostname(name, sizeof(name) - 1) == 0) machine_ = lower(name);
-  for (const std::string& entry : allowed) allowed_.push_back(lower(entry));
+  allow(allowed);
+}
+
+void HostNames::allow(const std::vector<std::string>& names) {
+  std::vector<std::string> lowered;
+  for (const std::string& name : names) lowered.push_back(lower(name));
+  const std::lock_guard lock(mutex_);
+  allowed_.swap(lowered);
+}
+
+bool HostNames::allows(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return std::find(allowed_.begin(), allowed_.end(), name) != allowed_.end();
 }
 
 bool HostNames::accepts_name(const std::string& name) const {
   if (is_loopback_name(name) || name == bound_) return true;
   if (wildcard_ && (is_ip_literal(name) || name == machine_)) return true;
-  return std::find(allowed_.begin(), allowed_.end(), name) != allowed_.end();
+  return allows(name);
 }
 
 bool HostNames::accepts_host(std::string_view authority) const {
@@ -112,7 +136,7 @@ bool HostNames::accepts_origin(std::string_view origin, std::string_view host) c
   const auto name = host_of(authority);
   if (!name) return false;
   if (is_loopback_name(*name) || lower(authority) == lower(host)) return true;
-  return std::find(allowed_.begin(), allowed_.end(), *name) != allowed_.end();
+  return allows(*name);
 }
 
 }  // namespace pensieve::server

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "manage/services.h"
-#include "server/options.h"
+#include "server/live_options.h"
 
 namespace pensieve::server {
 
@@ -15,11 +16,13 @@ class SessionStore;
 
 struct Context {
   manage::Services& services;
-  const Options& options;
+  LiveOptions& options;
   RequestCounts& counts;
   OpenStreams& streams;
   SessionStore& sessions;
-  std::atomic<bool> draining = false;  // the server is about to stop and takes no new work
+  std::atomic<bool> draining = false;       // the server is about to stop and takes no new work
+  std::atomic<std::int64_t> answering = 0;  // requests between their arrival and the end of their answer
+  std::atomic<std::uint64_t> reloads = 0, failed_reloads = 0;  // of the configuration
 };
 
 }  // namespace pensieve::server

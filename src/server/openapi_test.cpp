@@ -77,6 +77,11 @@ TEST(OpenApiTest, OperationsAreNamedOnceAndAnswer) {
   }
 }
 
+TEST(OpenApiTest, EveryEndpointIsDescribedBesideItsFile) {
+  for (const EndpointDocument& described : endpoint_documents())
+    EXPECT_FALSE(described.json.empty()) << "write src/server/endpoints/" << described.name << ".json";
+}
+
 TEST(OpenApiTest, OpenPathsAreMarked) {
   const Json whole = document();
   EXPECT_EQ(whole["paths"]["/livez"]["get"]["security"], Json::array());

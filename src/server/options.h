@@ -24,6 +24,7 @@ struct Options {
   std::int64_t write_timeout = 60;
   std::int64_t http_threads = 1;
   std::int64_t drain_timeout = 30;
+  std::int64_t drain_delay = 0;
   std::int64_t resume_timeout = 300;
   std::int64_t resume_bytes = 64 << 20;
   std::string session_file;
@@ -42,10 +43,12 @@ inline constexpr std::array kOptions{
     Option<Options>{.key = "api_key",
                     .member = &Options::api_key,
                     .help = "key that clients must send as bearer token; may be repeated",
+                    .live = true,
                     .secret = true},
     Option<Options>{.key = "allowed_host",
                     .member = &Options::allowed_host,
-                    .help = "further Host names to accept (guards against DNS rebinding); may be repeated"},
+                    .help = "further Host names to accept (guards against DNS rebinding); may be repeated",
+                    .live = true},
     Option<Options>{.key = "max_body_bytes",
                     .member = &Options::max_body_bytes,
                     .help = "largest request body",
@@ -99,6 +102,15 @@ inline constexpr std::array kOptions{
                     .help = "threads that serve connections",
                     .minimum = 1,
                     .maximum = 256},
+    Option<Options>{.key = "drain_delay",
+                    .member = &Options::drain_delay,
+                    .help =
+                        "time after SIGTERM in which the port stays open even with nothing to finish, for "
+                        "balancers to notice /readyz",
+                    .unit = "seconds",
+                    .minimum = 0,
+                    .maximum = 3600,
+                    .live = true},
     Option<Options>{.key = "drain_timeout",
                     .member = &Options::drain_timeout,
                     .help = "time running requests get to finish after SIGTERM",

@@ -35,10 +35,10 @@ struct Server::Parts {
                  .bytes = static_cast<std::size_t>(wanted.resume_bytes)}),
         sessions(session_file(wanted), services.log),
         context{services, options, counts, streams, sessions},
-        keys(options.api_key),
-        hosts(options.host, options.allowed_host) {}
+        keys(wanted.api_key),
+        hosts(wanted.host, wanted.allowed_host) {}
 
-  const Options options;
+  LiveOptions options;
   RequestCounts counts;
   OpenStreams streams;
   SessionStore sessions;
@@ -72,7 +72,7 @@ Result<> Server::check(const Options& options) {
 Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Services& services) {
   if (Result<> usable = check(options); !usable) return tl::unexpected(usable.error());
   auto parts = std::make_unique<Parts>(options, services);
-  auto listener = Listener::open(parts->options, parts->site, !parts->keys.open());
+  auto listener = Listener::open(options, parts->site, !parts->keys.open());
   if (!listener) return tl::unexpected(listener.error());
   parts->listener = std::move(*listener);
   return std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -85,22 +85,41 @@ std::string Server::url() const {
          std::to_string(parts_->listener->port());
 }
 
+void Server::configure(const Options& options) {
+  parts_->options.replace(options);
+  parts_->keys.replace(options.api_key);
+  parts_->hosts.allow(options.allowed_host);
+}
+
+void Server::count_reload(bool succeeded) {
+  ++(succeeded ? parts_->context.reloads : parts_->context.failed_reloads);
+}
+
 void Server::stop(std::chrono::seconds grace) {
-  const auto until = std::chrono::steady_clock::now() + grace;
+  using Clock = std::chrono::steady_clock;
+  // For requests whose bytes are still on their way: they are told, not cut off.
+  constexpr std::chrono::milliseconds kLatecomers{200};
+  const auto begun = Clock::now();
   std::unique_lock lock(parts_->mutex);
   if (parts_->stopping) {
-    parts_->patience = std::min(parts_->patience, until);
+    parts_->patience = std::min(parts_->patience, begun + grace);
     parts_->changed.notify_all();
     return;
   }
   parts_->stopping = true;
-  parts_->patience = until;
+  parts_->patience = begun + grace;
   parts_->context.draining = true;
   parts_->listener->drain();
-  // Looked at now and then: connections end on other threads, which should not have to know of this.
-  while (parts_->listener->connections() > 0 && std::chrono::steady_clock::now() < parts_->patience) {
+  const auto open_until =
+      begun + std::max<Clock::duration>(kLatecomers, std::chrono::seconds(parts_->options->drain_delay));
+  const auto busy = [&] {
+    if (parts_->context.answering.load() > 0) return true;
+    const bool delayed = parts_->options->drain_delay > 0;
+    return Clock::now() < open_until && (delayed || parts_->listener->connections() > 0);
+  };
+  // Looked at now and then: requests end on other threads, which should not have to know of this.
+  while (busy() && Clock::now() < parts_->patience)
     parts_->changed.wait_for(lock, std::chrono::milliseconds(20));
-  }
   lock.unlock();
   parts_->listener->stop();
 }

@@ -23,8 +23,12 @@ class Server {
   static Result<std::unique_ptr<Server>> start(const Options& options, manage::Services& services);
   ~Server();
   std::string url() const;  // "http://127.0.0.1:7777", with the port that was really bound
-  // Takes no new connections and requests, waits up to `grace` for running ones, then cancels them. Blocks. A
-  // second call from another thread with a shorter grace shortens the wait.
+  // Puts other options in force, of those that need no restart; found good by `check` before.
+  void configure(const Options& options);
+  void count_reload(bool succeeded);  // for /metrics
+  // Takes no new work (readiness fails at once, health and errors are still answered), waits up to `grace`
+  // for running requests, then cancels them. Blocks. A second call from another thread with a shorter grace
+  // shortens the wait.
   void stop(std::chrono::seconds grace);
 
  private:

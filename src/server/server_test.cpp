@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "server/endpoint.h"
@@ -322,6 +323,65 @@ TEST_F(ServerTest, DrainingLetsRunningRequestsFinish) {
   EXPECT_TRUE(busy.closed_by_server());
   stopper.join();
   EXPECT_FALSE(SocketClient(url()).connected());
+}
+
+TEST_F(ServerTest, WhileDrainingThePortAnswersButTakesNoWork) {
+  begin();
+  SocketClient busy(url());
+  busy.send(post(kChat, kHiStream));
+  model().wait_for_request(0);
+  model().emit(1, {0, Started{5, 0}});
+  ASSERT_TRUE(busy.read_until("assistant"));
+  std::thread stopper([this] { server_->stop(std::chrono::seconds(60)); });
+  while (ask(get("/readyz")).status == 200) std::this_thread::yield();
+  EXPECT_EQ(ask(get("/livez")).status, 200);
+  EXPECT_EQ(ask(get("/health")).status, 503);
+  const WireReply refused = ask(post(kChat, kHi));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_TRUE(refused.has("retry-after: 1\r\n"));
+  EXPECT_TRUE(refused.has("connection: close\r\n"));
+  EXPECT_EQ(error(refused)["code"], "server_stops");
+  model().emit(1, {0, Finished{}});
+  EXPECT_TRUE(busy.reply().body.ends_with("data: [DONE]\n\n"));
+  stopper.join();
+}
+
+TEST_F(ServerTest, HealthIsAnsweredWhileTheOtherThreadsAreBusy) {
+  begin();
+  std::promise<void> release;
+  model().block_rendering(release.get_future().share());
+  SocketClient stuck(url());
+  stuck.send(post("/apply-template", kHi));
+  model().wait_for_rendering();
+  for (const char* path : {"/livez", "/readyz", "/health", "/v1/health", "/readyz?model=fake%2Fmodel:1"})
+    EXPECT_EQ(ask(get(path)).status, 200) << path;
+  release.set_value();
+  EXPECT_EQ(stuck.reply().status, 200);
+}
+
+TEST_F(ServerTest, ConnectionsForHealthDoNoOtherWorkForLong) {
+  begin();
+  SocketClient client(url());
+  EXPECT_EQ(client.ask(get("/livez")).status, 200);
+  EXPECT_EQ(client.ask(get("/livez")).status, 200);
+  const WireReply other = client.ask(get("/v1/models"));
+  EXPECT_EQ(other.status, 200);
+  EXPECT_TRUE(other.has("connection: close\r\n"));
+}
+
+TEST_F(ServerTest, LiveOptionsTakeEffectAtOnce) {
+  Options options;
+  options.api_key = {"old"};
+  begin(options);
+  EXPECT_EQ(ask(get("/v1/models", "x-api-key: old\r\n")).status, 200);
+  options.api_key = {"new"};
+  options.allowed_host = {"models.example"};
+  options.max_body_bytes = 1024;
+  server_->configure(options);
+  EXPECT_EQ(ask(get("/v1/models", "x-api-key: old\r\n")).status, 401);
+  EXPECT_EQ(ask(get("/v1/models", "x-api-key: new\r\n")).status, 200);
+  EXPECT_EQ(ask("GET /livez HTTP/1.1\r\nhost: models.example\r\n\r\n").status, 200);
+  EXPECT_EQ(ask(post(kChat, std::string(2000, ' '), "x-api-key: new\r\n")).status, 413);
 }
 
 TEST_F(ServerTest, StoppingNowTellsTheClientAndCancels) {

@@ -40,6 +40,17 @@ int Interrupts::wait() {
   }
 }
 
+std::optional<int> Interrupts::wait_signal_or(int descriptor) {
+  for (;;) {
+    pollfd watched[2] = {{descriptor, POLLIN, 0}, {descriptor_, POLLIN, 0}};
+    if (poll(watched, 2, -1) < 0) continue;
+    signalfd_siginfo info{};
+    if (read(descriptor_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info)))
+      return static_cast<int>(info.ssi_signo);
+    if (watched[0].revents != 0) return std::nullopt;
+  }
+}
+
 bool Interrupts::wait_readable(int descriptor) {
   for (;;) {
     pollfd watched[2] = {{descriptor, POLLIN, 0}, {descriptor_, POLLIN, 0}};

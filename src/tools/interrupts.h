@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <thread>
 
 namespace pensieve::tools {
@@ -18,6 +19,9 @@ class Interrupts {
   bool pending();  // takes one when there is one
   // Blocks until `descriptor` can be read (true) or a signal arrives (false; it is taken).
   bool wait_readable(int descriptor);
+  // Blocks until a signal arrives (its number; it is taken) or `descriptor` can be read (nothing). A negative
+  // descriptor is not looked at.
+  std::optional<int> wait_signal_or(int descriptor);
 
  private:
   int descriptor_;

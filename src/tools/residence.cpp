@@ -16,12 +16,12 @@ namespace {
 
 using util::Json;
 
-Result<Json> status_when_settled(const ServerClient& client, const std::string& model, bool wait) {
+Result<Json> status_when_settled(const ServerClient& client, const std::string& model) {
   for (std::chrono::milliseconds pause{20};; pause = std::min(pause * 2, std::chrono::milliseconds(500))) {
     const Result<Json> found = client.get("/v1/models/" + escape_segment(model));
     if (!found) return found;
     const std::string state = found->at("status").at("value");
-    if (!wait || (state != "loading" && state != "unloading")) return found;
+    if (state != "loading" && state != "unloading") return found;
     std::this_thread::sleep_for(pause);
   }
 }
@@ -30,7 +30,6 @@ Result<Json> status_when_settled(const ServerClient& client, const std::string& 
 
 void declare_residence(CLI::App& app, ResidenceArguments& arguments) {
   app.add_option("MODEL", arguments.model, "name as `pensieve ps --all` shows it")->required();
-  app.add_flag("--no-wait", arguments.no_wait, "return at once instead of waiting until it is done");
   app.add_flag("--json", arguments.json, "print JSON");
   arguments.settings.declare_flags(app, {"host", "port", "api-key"});
   arguments.settings.declare_config(app);
@@ -42,7 +41,7 @@ ExitCode change_residence(ResidenceArguments& arguments, const std::string& orde
   const ServerClient client(arguments.settings.server);
   const Result<Json> told = client.post("/models/" + order, Json{{"model", arguments.model}});
   if (!told) return report(told.error(), During::work);
-  const Result<Json> found = status_when_settled(client, arguments.model, !arguments.no_wait);
+  const Result<Json> found = status_when_settled(client, arguments.model);
   if (!found) return report(found.error(), During::work);
   const Json& status = found->at("status");
   const std::string state = status.at("value");
@@ -53,7 +52,7 @@ ExitCode change_residence(ResidenceArguments& arguments, const std::string& orde
   } else {
     fmt::print("{}: {}\n", harmless(found->at("id").get<std::string>()), state);
   }
-  return arguments.no_wait || state == wanted ? kDone : kFailed;
+  return state == wanted ? kDone : kFailed;
 }
 
 }  // namespace pensieve::tools

@@ -12,10 +12,10 @@ namespace pensieve::tools {
 struct ResidenceArguments {
   Settings settings;
   std::string model;
-  bool no_wait = false, json = false;
+  bool json = false;
 };
 
-// Declares the model, where the server is, and how long to wait.
+// Declares the model and where the server is.
 void declare_residence(CLI::App& app, ResidenceArguments& arguments);
 // `order`: "load" or "unload"; done when the model's state is `wanted`.
 ExitCode change_residence(ResidenceArguments& arguments, const std::string& order, const std::string& wanted);

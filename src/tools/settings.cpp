@@ -42,9 +42,12 @@ std::string default_file(const char* const* environment) {
   if (const std::string home = variable(environment, "HOME"); base.empty() && !home.empty())
     base = home + "/.config";
   if (base.empty()) return "";
-  std::error_code ignored;
-  const std::string path = base + "/pensieve/config.toml";
-  return std::filesystem::exists(path, ignored) ? path : "";
+  for (const char* suffix : {"toml", "yaml", "yml"}) {
+    std::error_code ignored;
+    std::string path = fmt::format("{}/pensieve/config.{}", base, suffix);
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  return "";
 }
 
 std::string flag_help(const Setting& setting) {
@@ -93,7 +96,8 @@ void Settings::declare_flag(CLI::App& app, Setting& setting) {
 }
 
 void Settings::declare_config(CLI::App& app) {
-  app.add_option("--config", file_, "configuration file (TOML); default ~/.config/pensieve/config.toml")
+  app.add_option("--config", file_,
+                 "configuration file, TOML or YAML (*.yaml, *.yml); default ~/.config/pensieve/config.toml")
       ->type_name("FILE");
 }
 
@@ -112,6 +116,13 @@ void Settings::set_default(std::string_view flag, manage::SettingValue value) {
   Setting* setting = schema.find_flag(flag);
   setting->initial = value;
   (void)manage::Schema::assign(*setting, std::move(value), Source::standard, "");
+}
+
+void Settings::repeat_flags(const Settings& other) {
+  file_ = other.file_;
+  for (const Setting& given : other.schema.settings()) {
+    if (given.source == Source::flag) manage::Schema::adopt(*schema.find(given.section, given.key), given);
+  }
 }
 
 std::vector<Error> Settings::load(const char* const* environment) {

@@ -54,8 +54,10 @@ class Settings {
   // Another default for one verb; before its flag is declared, whose help names it.
   void set_default(std::string_view flag, manage::SettingValue value);
 
+  // Takes over the flags (and the name of the file) that were given to another.
+  void repeat_flags(const Settings& other);
   // Adds environment and file to what the flags gave. The file: --config, else PENSIEVE_CONFIG, else
-  // ~/.config/pensieve/config.toml where it exists.
+  // ~/.config/pensieve/config.toml (or .yaml, .yml) where it exists.
   std::vector<Error> load(const char* const* environment);
   // The same; prints the problems and answers their exit code, kDone when there are none.
   ExitCode load_or_report();

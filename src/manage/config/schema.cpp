@@ -183,6 +183,15 @@ Result<> Schema::assign_text(Setting& setting, std::string_view text, Source sou
   return assign(setting, parse_text(setting, text), source, origin);
 }
 
+void Schema::adopt(Setting& setting, const Setting& other) {
+  std::visit(
+      [&](auto* pointer) { *pointer = std::get<std::remove_pointer_t<decltype(pointer)>>(other.value()); },
+      setting.target);
+  setting.source = other.source;
+  setting.origin = other.origin;
+  setting.initial = other.initial;
+}
+
 std::string show(const Setting& setting, const SettingValue& value) {
   if (setting.secret && value != setting.initial) return "(set)";
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";

@@ -79,6 +79,8 @@ class Schema {
   // The same from text, as flags and environment variables give it; lists are separated by commas.
   static Result<> assign_text(Setting& setting, std::string_view text, Source source,
                               const std::string& origin);
+  // Takes another's value and source, whichever source that is; both are settings of one option.
+  static void adopt(Setting& setting, const Setting& other);
 
  private:
   void insert(Setting setting, std::string_view flag_prefix);

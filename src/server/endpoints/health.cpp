@@ -8,7 +8,11 @@ namespace {
 constexpr std::string_view kPaths[] = {"/health", "/v1/health"};
 
 Task<void> handle(Exchange& exchange, Context& context) {
-  if (context.services.models.ready()) {
+  if (context.draining) {
+    exchange.reply(503, "application/json",
+                   R"({"error":{"code":503,"message":"Shutting down","type":"unavailable_error"}})",
+                   {{"retry-after", "1"}});
+  } else if (context.services.models.ready()) {
     exchange.reply(200, "application/json", R"({"status":"ok"})");
   } else {
     exchange.reply(503, "application/json",

@@ -157,6 +157,9 @@ Task<void> handle(Exchange& exchange, Context& context) {
       out.histogram({{label_of(histogram.name), name}}, reading.*histogram.reading);
   }
   write_models(context, out);
+  out.family("pensieve_config_reloads_total", "counter", "Times the configuration was read again.");
+  out.sample({{"result", "success"}}, static_cast<double>(context.reloads.load()));
+  out.sample({{"result", "failure"}}, static_cast<double>(context.failed_reloads.load()));
   context.counts.write(out);
   write_process_facts(out);
   exchange.reply(200, "text/plain; version=0.0.4; charset=utf-8", out.take());

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kPaths[] = {"/v1/ws"};
 
 Task<void> handle(Exchange& exchange, Context& context) {
-  const auto socket = exchange.upgrade(static_cast<std::size_t>(context.options.max_body_bytes));
+  const auto socket = exchange.upgrade(static_cast<std::size_t>(context.options->max_body_bytes));
   if (!socket) co_return refuse_plain_request(exchange, socket.error());
   SocketSession session(exchange, **socket, context);
   co_await session.run();

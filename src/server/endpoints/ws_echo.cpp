@@ -12,11 +12,11 @@ namespace {
 constexpr std::string_view kPaths[] = {"/_ws/echo"};
 
 Task<void> handle(Exchange& exchange, Context& context) {
-  if (!context.options.test_endpoints) {
+  if (!context.options->test_endpoints) {
     co_return reply_error(
         exchange, {Error::Code::not_found, "there is nothing at '/_ws/echo'", {}, "unknown_path", {}});
   }
-  const auto upgraded = exchange.upgrade(static_cast<std::size_t>(context.options.max_body_bytes));
+  const auto upgraded = exchange.upgrade(static_cast<std::size_t>(context.options->max_body_bytes));
   if (!upgraded) co_return refuse_plain_request(exchange, upgraded.error());
   MessageSocket& socket = **upgraded;
   while (socket.open()) {

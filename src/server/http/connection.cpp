@@ -23,6 +23,17 @@ Refusal quiet_end() {
   return {kNothing, {}};
 }
 
+class Counted {
+ public:
+  explicit Counted(std::atomic<std::int64_t>& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  std::atomic<std::int64_t>& count_;
+};
+
 std::string request_id(const Request& request) {
   const std::string_view given = request.header("x-request-id");
   const bool sane = !given.empty() && given.size() <= kRequestIdBytes &&
@@ -51,7 +62,7 @@ void Connection::start() {
 
 void Connection::drain() {
   draining_ = true;
-  channel_->changed().fire();
+  channel_->changed().fire();  // also a running one: a WebSocket says goodbye
 }
 
 void Connection::stop() {
@@ -64,7 +75,7 @@ void Connection::stop() {
 }
 
 HeadLimits Connection::limits() const {
-  return {.bytes = static_cast<std::size_t>(site_.context.options.max_header_bytes)};
+  return {.bytes = static_cast<std::size_t>(site_.context.options->max_header_bytes)};
 }
 
 Task<void> Connection::serve() {
@@ -84,14 +95,15 @@ Task<void> Connection::serve() {
 
 Task<tl::expected<Connection::Received, Refusal>> Connection::read_head() {
   using Answer = tl::expected<Received, Refusal>;
-  const Options& options = site_.context.options;
-  channel_->set_deadline(std::chrono::seconds(served_ == 0 ? options.header_timeout : options.idle_timeout));
+  const std::shared_ptr<const Options> options = site_.context.options.now();
+  channel_->set_deadline(
+      std::chrono::seconds(served_ == 0 ? options->header_timeout : options->idle_timeout));
   while (channel_->input().empty()) {
     if (channel_->gone() || channel_->expired() || draining_) co_return Answer(tl::unexpect, quiet_end());
     co_await channel_->changed().wait();
   }
   // The whole head must come within one deadline: a client that trickles gains nothing.
-  channel_->set_deadline(std::chrono::seconds(options.header_timeout));
+  channel_->set_deadline(std::chrono::seconds(options->header_timeout));
   if (channel_->input().starts_with("\r\n"))
     channel_->consume(2);  // RFC 9112, 2.2: after an old client's POST
   std::size_t scanned = 0;
@@ -124,7 +136,7 @@ Task<std::optional<Refusal>> Connection::read_body(const Received& received, std
     channel_->send("HTTP/1.1 100 Continue\r\n\r\n");
     channel_->flush();
   }
-  channel_->set_deadline(std::chrono::seconds(site_.context.options.body_timeout));
+  channel_->set_deadline(std::chrono::seconds(site_.context.options->body_timeout));
   while (!reader->done()) {
     const auto taken = reader->feed(channel_->input());
     if (!taken) co_return std::optional<Refusal>(taken.error());
@@ -232,6 +244,7 @@ Task<bool> Connection::serve_one() {
   if (!framed) refusal = received.error();
   if (refusal && refusal->status == kNothing) co_return false;
 
+  const Counted counted(site_.context.answering);
   HttpExchange exchange(*channel_, framed ? std::move(received->head) : Head{});
   Route route;
   const std::string id = request_id(exchange.request());
@@ -249,7 +262,7 @@ Task<bool> Connection::serve_one() {
     }
     const bool wanted = !refusal;
     const auto limit =
-        wanted ? static_cast<std::size_t>(site_.context.options.max_body_bytes) : kDiscardBytes;
+        wanted ? static_cast<std::size_t>(site_.context.options->max_body_bytes) : kDiscardBytes;
     if (wanted || !exchange.head().expects_continue) {
       std::string body;
       const auto problem = co_await read_body(*received, wanted ? &body : nullptr, limit);
@@ -262,7 +275,9 @@ Task<bool> Connection::serve_one() {
     }
   }
   channel_->set_deadline(std::nullopt);
-  if (!framed || draining_) exchange.close_after();
+  const bool light =
+      route.endpoint != nullptr && route.endpoint->access == pensieve::server::Access::everybody;
+  if (!framed || draining_ || site_.context.draining || (for_health_ && !light)) exchange.close_after();
   exchange_ = &exchange;
   if (channel_->gone()) exchange.cancel(Cancelled::client_gone);
   if (refusal) {

@@ -33,7 +33,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(std::shared_ptr<Channel> channel, const Site& site, std::function<void()> ended);
   void start();
   void drain();  // no further request is read; an idle connection closes at once
-  void stop();   // also cancels the running request
+  // It serves on the thread that is kept free for health: it closes after any other request.
+  void keep_for_health() { for_health_ = true; }
+  void stop();  // also cancels the running request
 
  private:
   struct Received {
@@ -56,7 +58,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void()> ended_;
   Task<void> task_;
   HttpExchange* exchange_ = nullptr;  // the running one, a local of serve_one
-  bool draining_ = false;
+  bool draining_ = false, for_health_ = false;
   std::size_t served_ = 0;
 };
 

@@ -24,10 +24,10 @@ class Listener {
   virtual ~Listener() = default;
   virtual std::string address() const = 0;  // numeric, IPv6 without brackets
   virtual std::uint16_t port() const = 0;
-  // Stops accepting; idle connections close, the others end after their request.
+  // Idle connections close, the others end after their request, new ones too.
   virtual void drain() = 0;
   virtual std::size_t connections() const = 0;
-  // Cancels what still runs, gives it a moment, and ends the threads.
+  // Stops accepting, cancels what still runs, gives it a moment, and ends the threads.
   virtual void stop() = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -58,6 +59,12 @@ class FakeInference final : public Inference {
     if (sink) sink->on_event({0, Finished{FinishReason::cancelled, "", {}, {}}});
   }
   void render(ChatRequest request, Done<std::string> done) override {
+    std::unique_lock lock(mutex_);
+    const std::shared_future<void> block = block_;
+    rendering_ = true;
+    changed_.notify_all();
+    lock.unlock();
+    if (block.valid()) block.wait();
     done("<" + *request.messages.front().content + ">");
   }
   void tokenize(std::string text, EncodeOptions, Done<TokenizedText> done) override {
@@ -97,6 +104,15 @@ class FakeInference final : public Inference {
     const std::lock_guard lock(mutex_);
     if (const auto sink = sinks_.find(id); sink != sinks_.end()) sink->second->on_event(std::move(event));
   }
+  // Later calls of render keep their caller waiting until then: a thread that is busy.
+  void block_rendering(std::shared_future<void> until) {
+    const std::lock_guard lock(mutex_);
+    block_ = std::move(until);
+  }
+  void wait_for_rendering() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return rendering_; });
+  }
   GenerationRequest wait_for_request(std::size_t index = 0) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return requests_.size() > index; });
@@ -125,6 +141,8 @@ class FakeInference final : public Inference {
   std::map<GenerationId, std::shared_ptr<ReplySink>> sinks_;
   std::vector<GenerationId> cancelled_;
   GenerationId last_ = 0;
+  std::shared_future<void> block_;
+  bool rendering_ = false;
 };
 
 class FakePool final : public manage::ModelPool {

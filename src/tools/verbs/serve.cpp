@@ -11,12 +11,14 @@
 #include <memory>
 #include <optional>
 
+#include "manage/config/watch.h"
 #include "manage/local_inference.h"
 #include "manage/model_pool.h"
 #include "server/server.h"
 #include "tools/build_info.h"
 #include "tools/failure.h"
 #include "tools/interrupts.h"
+#include "tools/reload.h"
 #include "tools/settings.h"
 
 namespace pensieve::tools {
@@ -72,19 +74,64 @@ void greet(const std::string& url, const std::vector<ModelInfo>& served) {
              names.empty() ? "those of the model directories, on first use" : names);
 }
 
+// What a reload changes: the parts that hold settings of their own.
+struct Reloadable {
+  Settings& settings;
+  server::Server& server;
+  manage::OnDemandPool& pool;
+  util::Log& log;
+
+  void reload(std::string_view cause) {
+    const ReloadOutcome outcome = tools::reload(
+        settings, environ, [](const Settings& next) { return server::Server::check(next.server); });
+    const bool succeeded = outcome.problems.empty();
+    server.count_reload(succeeded);
+    if (succeeded) {
+      log.set_level(settings.log_level());
+      server.configure(settings.server);
+      pool.configure(settings.pool);
+    }
+    log_reload(outcome, cause, log);
+  }
+};
+
+// Reloads on SIGHUP and when the file changes, until a signal says stop: its number.
+int reload_until_stop(Reloadable running, Interrupts& interrupts) {
+  std::optional<manage::FileWatch> watch;
+  if (const std::string& file = running.settings.file(); !file.empty()) {
+    if (Result<manage::FileWatch> opened = manage::FileWatch::open(file); opened) {
+      watch.emplace(std::move(*opened));
+    } else {
+      running.log.write(LogLevel::warn, "config_not_watched",
+                        {{"problem", std::string_view(opened.error().what)},
+                         {"message", std::string_view("send SIGHUP after a change")}});
+    }
+  }
+  for (;;) {
+    const std::optional<int> signal = interrupts.wait_signal_or(watch ? watch->descriptor() : -1);
+    if (signal && *signal != SIGHUP) return *signal;
+    const bool changed = watch && watch->changed();
+    if (signal) {
+      running.reload("SIGHUP");
+    } else if (changed) {
+      running.reload("file");
+    }
+  }
+}
+
 // Waits for the first signal, then stops; from then on a second one ends the program at once.
-void serve_until_signal(server::Server& server, Interrupts& interrupts, std::optional<LastInterrupt>& second,
-                        std::chrono::seconds grace, util::Log& log) {
-  const int signal = interrupts.wait();
-  log.write(LogLevel::info, "stopping",
-            {{"signal", static_cast<std::int64_t>(signal)},
-             {"grace_seconds", static_cast<std::int64_t>(grace.count())}});
+void serve_until_signal(Reloadable running, Interrupts& interrupts, std::optional<LastInterrupt>& second) {
+  const int signal = reload_until_stop(running, interrupts);
+  const std::chrono::seconds grace(running.settings.server.drain_timeout);
+  running.log.write(LogLevel::info, "stopping",
+                    {{"signal", static_cast<std::int64_t>(signal)},
+                     {"grace_seconds", static_cast<std::int64_t>(grace.count())}});
   second.emplace(interrupts);
-  server.stop(grace);
+  running.server.stop(grace);
 }
 
 ExitCode run(Arguments& arguments) {
-  Interrupts interrupts({SIGINT, SIGTERM});
+  Interrupts interrupts({SIGINT, SIGTERM, SIGHUP});
   std::optional<LastInterrupt> second;  // until everything below is gone
   std::signal(SIGPIPE, SIG_IGN);
   Settings& settings = arguments.settings;
@@ -114,7 +161,7 @@ ExitCode run(Arguments& arguments) {
             {{"url", std::string_view(url)}, {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
   pool.start();
-  serve_until_signal(**server, interrupts, second, std::chrono::seconds(settings.server.drain_timeout), log);
+  serve_until_signal({settings, **server, pool, log}, interrupts, second);
   server->reset();
   log.write(LogLevel::info, "stopped");
   const std::vector<manage::ModelStatus> models = pool.list();
