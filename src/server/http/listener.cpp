@@ -99,6 +99,8 @@ class TcpListener final : public Listener {
     for (Lane& lane : lanes_) lane.loop->stop();
     for (Lane& lane : lanes_) lane.connections.clear();
     arrivals_.clear();
+    Problem ignored;
+    if (acceptor_) acceptor_->close(ignored);  // the loop may have ended before it came to it
   }
 
  private:
