@@ -10,6 +10,7 @@
 #include "server/access.h"
 #include "server/context.h"
 #include "server/endpoint.h"
+#include "server/grpc/grpc_server.h"
 #include "server/http/listener.h"
 #include "server/request_counts.h"
 #include "server/sessions/session_store.h"
@@ -47,6 +48,8 @@ struct Server::Parts {
   HostNames hosts;
   Site site{context, endpoints(), keys, hosts};
   std::unique_ptr<Listener> listener;
+  std::unique_ptr<GrpcServer> grpc;  // null until asked for
+  std::size_t busy() const { return listener->connections() + (grpc ? grpc->calls() : 0); }
   std::mutex mutex;
   std::chrono::steady_clock::time_point patience;  // guarded by mutex
   bool stopping = false;                           // guarded by mutex
@@ -78,6 +81,17 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Se
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
+Result<> Server::open_grpc(std::int64_t port) {
+  auto grpc = GrpcServer::start(parts_->listener->address(), port, parts_->context, parts_->keys);
+  if (!grpc) return tl::unexpected(std::move(grpc.error()));
+  parts_->grpc = std::move(*grpc);
+  return {};
+}
+
+std::string Server::grpc_address() const {
+  return parts_->grpc ? parts_->grpc->address() : std::string();
+}
+
 std::string Server::url() const {
   const std::string address = parts_->listener->address();
   const bool bracketed = address.find(':') != std::string::npos;
@@ -97,12 +111,14 @@ void Server::stop(std::chrono::seconds grace) {
   parts_->patience = until;
   parts_->context.draining = true;
   parts_->listener->drain();
+  if (parts_->grpc) parts_->grpc->drain();
   // Looked at now and then: connections end on other threads, which should not have to know of this.
-  while (parts_->listener->connections() > 0 && std::chrono::steady_clock::now() < parts_->patience) {
+  while (parts_->busy() > 0 && std::chrono::steady_clock::now() < parts_->patience) {
     parts_->changed.wait_for(lock, std::chrono::milliseconds(20));
   }
   lock.unlock();
   parts_->listener->stop();
+  if (parts_->grpc) parts_->grpc->stop();
 }
 
 }  // namespace pensieve::server

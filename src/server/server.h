@@ -22,7 +22,10 @@ class Server {
   // without key.
   static Result<std::unique_ptr<Server>> start(const Options& options, manage::Services& services);
   ~Server();
-  std::string url() const;  // "http://127.0.0.1:7777", with the port that was really bound
+  // Also listens for gRPC, on the same address; port 0: a free one. Once, before any stop.
+  Result<> open_grpc(std::int64_t port);
+  std::string grpc_address() const;  // "127.0.0.1:7778"; empty without gRPC
+  std::string url() const;           // "http://127.0.0.1:7777", with the port that was really bound
   // Takes no new connections and requests, waits up to `grace` for running ones, then cancels them. Blocks. A
   // second call from another thread with a shorter grace shortens the wait.
   void stop(std::chrono::seconds grace);
