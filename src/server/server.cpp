@@ -10,6 +10,7 @@
 #include "server/access.h"
 #include "server/context.h"
 #include "server/endpoint.h"
+#include "server/grpc/grpc_server.h"
 #include "server/http/listener.h"
 #include "server/request_counts.h"
 #include "server/sessions/session_store.h"
@@ -47,6 +48,7 @@ struct Server::Parts {
   HostNames hosts;
   Site site{context, endpoints(), keys, hosts};
   std::unique_ptr<Listener> listener;
+  std::unique_ptr<GrpcServer> grpc;  // null until asked for
   std::mutex mutex;
   std::chrono::steady_clock::time_point patience;  // guarded by mutex
   bool stopping = false;                           // guarded by mutex
@@ -76,6 +78,17 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, manage::Se
   if (!listener) return tl::unexpected(listener.error());
   parts->listener = std::move(*listener);
   return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Result<> Server::open_grpc(std::int64_t port) {
+  auto grpc = GrpcServer::start(parts_->listener->address(), port, parts_->context, parts_->keys);
+  if (!grpc) return tl::unexpected(std::move(grpc.error()));
+  parts_->grpc = std::move(*grpc);
+  return {};
+}
+
+std::string Server::grpc_address() const {
+  return parts_->grpc ? parts_->grpc->address() : std::string();
 }
 
 std::string Server::url() const {
@@ -110,10 +123,11 @@ void Server::stop(std::chrono::seconds grace) {
   parts_->patience = begun + grace;
   parts_->context.draining = true;
   parts_->listener->drain();
+  if (parts_->grpc) parts_->grpc->drain();
   const auto open_until =
       begun + std::max<Clock::duration>(kLatecomers, std::chrono::seconds(parts_->options->drain_delay));
   const auto busy = [&] {
-    if (parts_->context.answering.load() > 0) return true;
+    if (parts_->context.answering.load() > 0 || (parts_->grpc && parts_->grpc->calls() > 0)) return true;
     const bool delayed = parts_->options->drain_delay > 0;
     return Clock::now() < open_until && (delayed || parts_->listener->connections() > 0);
   };
@@ -122,6 +136,7 @@ void Server::stop(std::chrono::seconds grace) {
     parts_->changed.wait_for(lock, std::chrono::milliseconds(20));
   lock.unlock();
   parts_->listener->stop();
+  if (parts_->grpc) parts_->grpc->stop();
 }
 
 }  // namespace pensieve::server

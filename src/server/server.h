@@ -22,7 +22,10 @@ class Server {
   // without key.
   static Result<std::unique_ptr<Server>> start(const Options& options, manage::Services& services);
   ~Server();
-  std::string url() const;  // "http://127.0.0.1:7777", with the port that was really bound
+  // Also listens for gRPC, on the same address; port 0: a free one. Once, before any stop.
+  Result<> open_grpc(std::int64_t port);
+  std::string grpc_address() const;  // "127.0.0.1:7778"; empty without gRPC
+  std::string url() const;           // "http://127.0.0.1:7777", with the port that was really bound
   // Puts other options in force, of those that need no restart; found good by `check` before.
   void configure(const Options& options);
   void count_reload(bool succeeded);  // for /metrics

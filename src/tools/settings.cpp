@@ -21,7 +21,7 @@ using manage::Source;
 constexpr std::array kGrpcOptions{
     Option<GrpcOptions>{.key = "grpc_port",
                         .member = &GrpcOptions::grpc_port,
-                        .help = "gRPC port; this build has no gRPC: a value is accepted with a warning",
+                        .help = "gRPC port; 0: a free one",
                         .minimum = 0,
                         .maximum = 65535},
 };

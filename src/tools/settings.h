@@ -22,8 +22,8 @@
 
 namespace pensieve::tools {
 
-// Accepted so that one command line fits every build; a value other than the default is answered with a
-// warning.
+// Handed to Server::open_grpc: not among the server's own options, because the tests of those start servers
+// without gRPC.
 struct GrpcOptions {
   std::int64_t grpc_port = 7778;
 };

@@ -20,11 +20,11 @@ class Server:
     def __init__(self, *arguments):
         self.process = subprocess.Popen([PROGRAM, "serve", *arguments, "--port", "0", "--grpc-port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        match = re.match(r"listening http=http://([\d.]+):(\d+)", line)
+        match = re.match(r"listening http=http://([\d.]+):(\d+) grpc=([\d.]+):(\d+)", line)
         if not match:
             self.process.kill()
             raise AssertionError(f"no listening line, but {line!r}; {self.process.stderr.read()[-2000:]}")
-        self.address = match[1], int(match[2])
+        self.address, self.grpc_address = (match[1], int(match[2])), (match[3], int(match[4]))
         self.log = []
         self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
         self.reader.start()

@@ -1,12 +1,25 @@
 // See errors.h.
 #include "server/dialects/errors.h"
 
+#include "server/dialects/error_type.h"
 #include "util/json.h"
 
 namespace pensieve::server {
 namespace {
 
-const char* type_of(int status) {
+void append_text_or_null(std::string& out, const std::string& text) {
+  if (text.empty()) {
+    out += "null";
+    return;
+  }
+  out += '"';
+  util::json_escape(text, out);
+  out += '"';
+}
+
+}  // namespace
+
+std::string_view error_type(int status) {
   switch (status) {
     case 401:
       return "authentication_error";
@@ -22,18 +35,6 @@ const char* type_of(int status) {
       return status >= 500 ? "server_error" : "invalid_request_error";
   }
 }
-
-void append_text_or_null(std::string& out, const std::string& text) {
-  if (text.empty()) {
-    out += "null";
-    return;
-  }
-  out += '"';
-  util::json_escape(text, out);
-  out += '"';
-}
-
-}  // namespace
 
 int http_status(const Error& error) {
   using Code = Error::Code;
@@ -60,7 +61,7 @@ std::string error_body(int status, const Error& error) {
   std::string out = R"({"error":{"message":")";
   util::json_escape(error.what, out);
   out += R"(","type":")";
-  out += type_of(status);
+  out += error_type(status);
   out += R"(","param":)";
   append_text_or_null(out, error.field);
   out += R"(,"code":)";

@@ -191,10 +191,11 @@ Result<GenerationStream::Reader> GenerationStream::attach(std::uint64_t after, W
 }
 
 void GenerationStream::detach(Reader reader) {
+  Wake dropped;  // what it holds may hold this stream: let go after the lock
   const std::lock_guard lock(mutex_);
   if (reader != reader_) return;
   reader_ = 0;
-  wake_ = nullptr;
+  dropped = std::exchange(wake_, nullptr);
 }
 
 bool GenerationStream::attached(Reader reader) const {

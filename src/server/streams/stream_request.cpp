@@ -61,7 +61,7 @@ void start_stream(Context& context, std::shared_ptr<Executor> executor, OpenStre
   stream->name_model(call->model);
   call->generation.request_id = std::move(request_id);
   const auto asked = std::make_shared<Call>(std::move(*call));
-  const auto submit = [&context, stream, asked](const Result<std::shared_ptr<Inference>>& model) {
+  const auto submit = [stream, asked](const Result<std::shared_ptr<Inference>>& model) {
     if (!model) return stream->refuse(model.error());
     if (auto fit = fit_to_model((*model)->info(), *asked); !fit)
       return stream->refuse(std::move(fit.error()));

@@ -137,10 +137,6 @@ ExitCode run(Arguments& arguments) {
   Settings& settings = arguments.settings;
   if (const ExitCode code = settings.load_or_report(); code != kDone) return code;
   util::Log log(settings.log_level(), settings.log_format());
-  if (settings.source("grpc-port") != manage::Source::standard) {
-    log.write(LogLevel::warn, "grpc_absent",
-              {{"message", std::string_view("gRPC is not part of this build; grpc_port has no effect")}});
-  }
   for (const std::string& directory : model::absent_directories(settings.models)) {
     log.write(
         LogLevel::warn, "models_dir_absent",
@@ -154,11 +150,15 @@ ExitCode run(Arguments& arguments) {
   manage::Services services{pool, log};
   Result<std::unique_ptr<server::Server>> server = server::Server::start(settings.server, services);
   if (!server) return report(server.error(), During::work);
-  const std::string url = (*server)->url();
-  fmt::print("listening http={}\n", url);
+  if (const auto grpc = (*server)->open_grpc(settings.grpc.grpc_port); !grpc)
+    return report(grpc.error(), During::work);
+  const std::string url = (*server)->url(), grpc_address = (*server)->grpc_address();
+  fmt::print("listening http={} grpc={}\n", url, grpc_address);
   std::fflush(stdout);
   log.write(LogLevel::info, "listening",
-            {{"url", std::string_view(url)}, {"version", std::string_view(PENSIEVE_VERSION)}});
+            {{"url", std::string_view(url)},
+             {"grpc", std::string_view(grpc_address)},
+             {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
   pool.start();
   serve_until_signal({settings, **server, pool, log}, interrupts, second);
@@ -179,7 +179,8 @@ void declare(CLI::App& app, int& exit_code) {
                  "models to load at start: files, or names known in the model directories");
   arguments->settings.declare_all(app);
   app.footer(
-      "Prints `listening http=URL` once the port is bound; models may still be loading then (GET /readyz "
+      "Prints `listening http=URL grpc=ADDRESS` once the ports are bound; models may still be loading then "
+      "(GET /readyz "
       "tells).\n"
       "Example:\n  pensieve serve model.gguf --port 7777 --context 4096");
   app.callback([arguments, &exit_code] { exit_code = run(*arguments); });
