@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/access.h"
+#include "server/await_result.h"
 #include "server/dialects/chat_reply.h"
 #include "server/dialects/errors.h"
 #include "server/generation.h"
@@ -41,7 +42,7 @@ Task<Result<Turn>> begin_turn(Exchange& exchange, Context& context, Call& call) 
   std::function<void(SessionStore::Done<Turn>)> start = [&](SessionStore::Done<Turn> done) {
     context.sessions.begin(session_owner(exchange.request()), call.session, std::move(done));
   };
-  auto turn = co_await await_answer<Result<Turn>>(exchange.executor(), std::move(start));
+  auto turn = co_await await_result<Turn>(exchange, std::move(start));
   if (!turn) co_return turn;
   if (call.model.empty()) call.model = (*turn)->session().model;
   auto& chat = std::get<ChatRequest>(call.generation.prompt);
@@ -55,6 +56,7 @@ Task<Result<>> keep(Exchange& exchange, Turn turn) {
   std::function<void(std::function<void(Kept)>)> start = [&](std::function<void(Kept)> done) {
     turn->commit(std::move(done));
   };
+  // Not given up when the client leaves: the turn is over, and it is kept whole.
   const auto kept = co_await await_answer<Kept>(exchange.executor(), std::move(start));
   if (!kept) co_return tl::unexpected(kept.error());
   co_return Result<>();

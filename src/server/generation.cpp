@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "server/await_result.h"
 #include "server/reply_queue.h"
 
 namespace pensieve::server {
@@ -95,11 +96,6 @@ class Run {
   GenerationReceiver& receiver_;
 };
 
-Error cancel_error(Cancelled why) {
-  if (why == Cancelled::server_stops) return server_stops();
-  return {Error::Code::cancelled, "the client closed the connection", {}, "client_closed", {}};
-}
-
 // What was handed to the model: cancelled unless it ended, also when an exception leaves run_generations.
 class Submitted {
  public:
@@ -123,6 +119,11 @@ class Submitted {
 };
 
 }  // namespace
+
+Error cancel_error(Cancelled why) {
+  if (why == Cancelled::server_stops) return server_stops();
+  return {Error::Code::cancelled, "the client closed the connection", {}, "client_closed", {}};
+}
 
 Task<Result<>> run_generations(Exchange& exchange, Inference& model, std::vector<GenerationRequest> requests,
                                GenerationReceiver& receiver) {
@@ -164,7 +165,7 @@ Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Conte
   std::function<void(std::function<void(Answer)>)> start = [&pool, name](std::function<void(Answer)> done) {
     pool.acquire(name, std::move(done));
   };
-  co_return co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  co_return co_await await_result<Answer::value_type>(exchange, std::move(start));
 }
 
 Error server_stops() {

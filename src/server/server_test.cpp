@@ -169,6 +169,38 @@ TEST_F(ServerTest, AClientThatHangsUpCancelsItsGeneration) {
   }
 }
 
+TEST_F(ServerTest, AClientThatSentMuchAheadAndHangsUpIsNoticed) {
+  begin();
+  SocketClient client(url());
+  client.send(post(kChat, kHi));
+  model().wait_for_request(0);
+  client.send(post("/tokenize", std::string(80 << 10, ' ')));
+  client.close();
+  model().wait_for_cancel(1);
+}
+
+TEST_F(ServerTest, AClientThatHangsUpWhileTheModelLoadsIsNotWaitedFor) {
+  begin();
+  pool_.set_loading(true);
+  for (const auto& request : {post(kChat, kHi), post("/v1/completions", R"({"prompt":[1],"echo":true})")}) {
+    SocketClient client(url());
+    client.send(request);
+    client.send(get("/livez"));
+    client.close();
+  }
+  const auto given_up = [this](std::string_view path) {
+    return HasSubstr("http_requests_total{handler=\"" + std::string(path) +
+                     "\",method=\"POST\",status=\"499\"} 1\n");
+  };
+  std::string metrics;
+  while (!::testing::Value(metrics, ::testing::AllOf(given_up(kChat), given_up("/v1/completions")))) {
+    metrics = ask(get("/metrics")).body;
+  }
+  pool_.set_loading(false);
+  EXPECT_EQ(ask(get("/livez")).status, 200);
+  EXPECT_EQ(model().submitted(), 0);
+}
+
 TEST_F(ServerTest, ASlowReaderStallsNobody) {
   begin();
   SocketClient slow(url());
@@ -202,6 +234,10 @@ TEST_F(ServerTest, CompletionsTakeManyPromptsAndEcho) {
 
 TEST_F(ServerTest, SmallEndpointsAnswer) {
   begin();
+  const Json vectors = json(ask(post("/v1/embeddings", R"({"input":["a","b"],"dimensions":1})")));
+  EXPECT_EQ(vectors["data"][1]["embedding"], Json::parse("[1.0]"));
+  EXPECT_EQ(vectors["model"], "fake/model:1");
+  EXPECT_EQ(error(ask(post("/v1/embeddings", R"({"input":"a","dimensions":3})")))["param"], "dimensions");
   EXPECT_EQ(json(ask(get("/v1/models")))["data"][0]["context_length"], 64);
   EXPECT_EQ(json(ask(get("/v1/models/fake/model:1")))["id"], "fake/model:1");
   EXPECT_EQ(json(ask(get("/v1/models/fake%2Fmodel%3A1")))["id"], "fake/model:1");

@@ -22,7 +22,7 @@ constexpr std::array kChatFields{
     Field{"tool_choice", FieldKind::anything},
     Field{"response_format", FieldKind::object},
     Field{"verbosity", FieldKind::anything},
-    Field{"modalities", FieldKind::anything},
+    Field{"modalities", FieldKind::list},
     Field{"functions", FieldKind::refused, 0, 0, "use tools"},
     Field{"function_call", FieldKind::refused, 0, 0, "use tool_choice"},
     Field{"audio", FieldKind::refused},
@@ -72,6 +72,15 @@ Result<> check_response_format(const Json& body) {
   return wrong_field("response_format.type", "'text'", *type);
 }
 
+Result<> check_modalities(const Json& body) {
+  const Json* modalities = find_field(body, "modalities");
+  const bool text = modalities == nullptr || std::all_of(modalities->begin(), modalities->end(),
+                                                         [](const Json& entry) { return entry == "text"; });
+  if (text) return {};
+  return fail(Error::Code::unsupported,
+              "modalities: answers are text here; leave the field out or send [\"text\"]", "modalities");
+}
+
 Result<> read_logprobs(const Json& body, GenerationRequest& generation) {
   const bool wanted = boolean_field(body, "logprobs", false);
   const auto top = integer_field(body, "top_logprobs");
@@ -98,6 +107,7 @@ Result<Call> read_chat_call(const Json& body) {
   if (auto checked = check_fields(body, kChatFields); !checked) return tl::unexpected(checked.error());
   if (auto checked = check_tools(body); !checked) return tl::unexpected(checked.error());
   if (auto checked = check_response_format(body); !checked) return tl::unexpected(checked.error());
+  if (auto checked = check_modalities(body); !checked) return tl::unexpected(checked.error());
   GenerationRequest& generation = call.generation;
   if (auto read = read_logprobs(body, generation); !read) return tl::unexpected(read.error());
   if (const auto limit = integer_field(body, "max_completion_tokens")) {

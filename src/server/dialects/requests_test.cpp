@@ -81,6 +81,9 @@ TEST(ChatRequest, WrongTypesAndRangesNameTheField) {
       {"dry_multiplier", "0.8"},
       {"xtc_probability", "0.5"},
       {"mirostat", "2"},
+      {"modalities", "[\"text\",\"audio\"]"},
+      {"modalities", "\"audio\""},
+      {"prediction", "{\"type\":\"content\",\"content\":\"x\"}"},
   };
   for (const Wrong& wrong : cases) {
     const auto call = chat("\"" + std::string(wrong.field) + "\":" + wrong.value);
@@ -93,7 +96,7 @@ TEST(ChatRequest, WrongTypesAndRangesNameTheField) {
 
 TEST(ChatRequest, NullsDefaultsBookkeepingAndStrangersPass) {
   const auto fine = chat(
-      R"("stop":null,"n":null,"seed":null,"tools":[],"tool_choice":"auto","response_format":{"type":"text"},"parallel_tool_calls":true,
+      R"("stop":null,"n":null,"seed":null,"tools":[],"tool_choice":"auto","response_format":{"type":"text"},"parallel_tool_calls":true,"modalities":["text"],
       "user":"u","metadata":{"a":"b"},"store":false,"mirostat":0,"dry_base":1.75,"xtc_threshold":0.1,"grammar":"","x_future":{"a":[1]})");
   ASSERT_TRUE(fine) << fine.error().what;
   EXPECT_EQ(fine->unknown, std::vector<std::string>{"x_future"});

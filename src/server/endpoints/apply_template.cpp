@@ -1,4 +1,5 @@
 // POST /apply-template: the prompt that a chat completion's body would give the model. Nothing is generated.
+#include "server/await_result.h"
 #include "server/context.h"
 #include "server/dialects/chat_request.h"
 #include "server/dialects/errors.h"
@@ -22,7 +23,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   using Answer = Result<std::string>;
   std::function<void(std::function<void(Answer)>)> start =
       [&inference, chat](std::function<void(Answer)> done) { inference.render(chat, std::move(done)); };
-  const auto prompt = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto prompt = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!prompt) co_return reply_error(exchange, prompt.error());
   std::string out = "{\"prompt\":";
   append_string(*prompt, out);

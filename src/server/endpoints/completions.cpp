@@ -1,4 +1,5 @@
 // POST /v1/completions: continuations of texts or token lists, as they are: no template.
+#include "server/await_result.h"
 #include "server/dialects/completion_reply.h"
 #include "server/dialects/completion_request.h"
 #include "server/dialects/errors.h"
@@ -35,7 +36,7 @@ Task<Result<std::vector<std::string>>> echo_texts(Exchange& exchange, Inference&
         [&model, tokens](std::function<void(Result<std::string>)> done) {
           model.detokenize(tokens, std::move(done));
         };
-    auto text = co_await await_answer<Result<std::string>>(exchange.executor(), std::move(start));
+    auto text = co_await await_result<std::string>(exchange, std::move(start));
     if (!text) co_return tl::unexpected(std::move(text.error()));
     texts.push_back(std::move(*text));
   }

@@ -1,6 +1,7 @@
 // POST /detokenize: the text of token ids.
 #include <array>
 
+#include "server/await_result.h"
 #include "server/context.h"
 #include "server/dialects/completion_request.h"
 #include "server/dialects/errors.h"
@@ -45,7 +46,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
                                                             tokens](std::function<void(Answer)> done) {
     inference.detokenize(tokens, std::move(done));
   };
-  const auto text = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto text = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!text) co_return reply_error(exchange, text.error());
   std::string out = "{\"content\":";
   append_string(*text, out);

@@ -1,5 +1,6 @@
 // POST /v1/chat/completions/input_tokens: how many tokens a chat completion's body would give the model to
 // read.
+#include "server/await_result.h"
 #include "server/context.h"
 #include "server/dialects/chat_request.h"
 #include "server/dialects/errors.h"
@@ -22,7 +23,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   using Answer = Result<std::int64_t>;
   std::function<void(std::function<void(Answer)>)> start =
       [&inference, chat](std::function<void(Answer)> done) { inference.count(chat, std::move(done)); };
-  const auto count = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto count = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!count) co_return reply_error(exchange, count.error());
   exchange.reply(
       200, "application/json",

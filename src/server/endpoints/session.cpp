@@ -1,4 +1,5 @@
 // GET /v1/sessions/{id}: one conversation that the server keeps, without its messages.
+#include "server/await_result.h"
 #include "server/chat_answer.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/session_json.h"
@@ -16,7 +17,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
     context.sessions.find(session_owner(exchange.request()), std::string(exchange.request().parameter("id")),
                           std::move(done));
   };
-  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!answer) co_return reply_error(exchange, answer.error());
   exchange.reply(200, "application/json", session_text(*answer));
 }

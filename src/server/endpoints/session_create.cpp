@@ -1,4 +1,5 @@
 // POST /v1/sessions: a conversation that the server is to keep.
+#include "server/await_result.h"
 #include "server/chat_answer.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/session_json.h"
@@ -35,7 +36,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
     context.sessions.create(std::move(made->session), std::move(made->system), std::move(done));
   };
-  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!answer) co_return reply_error(exchange, answer.error());
   exchange.reply(201, "application/json", session_text(*answer));
 }

@@ -1,4 +1,5 @@
 // POST /v1/sessions/{id}/fork: a new conversation that begins as this one did.
+#include "server/await_result.h"
 #include "server/chat_answer.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/session_json.h"
@@ -22,7 +23,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
     context.sessions.fork(session_owner(exchange.request()), std::string(exchange.request().parameter("id")),
                           std::move(wanted->at), std::move(wanted->title), std::move(done));
   };
-  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!answer) co_return reply_error(exchange, answer.error());
   exchange.reply(201, "application/json", session_text(*answer));
 }

@@ -2,6 +2,7 @@
 // added.
 #include <array>
 
+#include "server/await_result.h"
 #include "server/chat_answer.h"
 #include "server/dialects/chat_request.h"
 #include "server/dialects/errors.h"
@@ -23,7 +24,7 @@ Task<void> append(Exchange& exchange, Context& context, const Json& body) {
                             std::string(exchange.request().parameter("id")), std::move(*messages),
                             std::move(done));
   };
-  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!answer) co_return reply_error(exchange, answer.error());
   exchange.reply(200, "application/json", session_messages_text(*answer));
 }

@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "server/await_result.h"
 #include "server/chat_answer.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/session_json.h"
@@ -36,7 +37,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
     context.sessions.list(session_owner(exchange.request()), *limit, exchange.request().query_value("after"),
                           std::move(done));
   };
-  const auto answer = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!answer) co_return reply_error(exchange, answer.error());
   exchange.reply(200, "application/json", session_list_text(*answer));
 }

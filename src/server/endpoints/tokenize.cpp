@@ -1,6 +1,7 @@
 // POST /tokenize: a text's token ids, with their pieces if wanted.
 #include <array>
 
+#include "server/await_result.h"
 #include "server/context.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/fields.h"
@@ -68,7 +69,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
                                                             options](std::function<void(Answer)> done) {
     inference.tokenize(content, options, std::move(done));
   };
-  const auto tokens = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  const auto tokens = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!tokens) co_return reply_error(exchange, tokens.error());
   exchange.reply(200, "application/json", reply_text(*tokens, boolean_field(*body, "with_pieces", false)));
 }

@@ -2,6 +2,8 @@
 // runs on the loop's one thread; callbacks hold the channel alive.
 #include "server/http/socket_channel.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/steady_timer.hpp>
@@ -17,6 +19,7 @@ using Error = boost::system::error_code;
 constexpr std::size_t kSliceBytes = 64 << 10;   // sent within one write deadline
 constexpr std::size_t kLingerBytes = 16 << 20;  // thrown away after the last reply
 constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::chrono::milliseconds kLookAfter{250};  // how often a peer that is not read is looked at
 
 class SocketChannel final : public Channel, public std::enable_shared_from_this<SocketChannel> {
  public:
@@ -26,6 +29,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
         socket_(std::move(socket)),
         deadline_(loop.context()),
         write_deadline_(loop.context()),
+        look_(loop.context()),
         input_limit_(input_bytes),
         write_timeout_(write_timeout) {}
 
@@ -79,6 +83,7 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
     socket_.close(ignored);
     deadline_.cancel();
     write_deadline_.cancel();
+    look_.cancel();
     broken_ = true;
     pending_.clear();
     leave();
@@ -92,11 +97,28 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
 
  private:
   void read() {
-    if (reading_ || gone_ || !socket_.is_open() || input_full()) return;
+    if (reading_ || gone_ || !socket_.is_open()) return;
+    if (input_full()) return look_after();
     reading_ = true;
     socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](Error problem) {
       self->reading_ = false;
       self->readable(problem);
+    });
+  }
+
+  // With the input full nothing is read, so an end that comes after unread bytes is not seen by reading. Asio
+  // does not watch for POLLRDHUP; this is rare enough to ask the system now and then.
+  void look_after() {
+    if (std::exchange(looking_, true)) return;
+    look_.expires_after(kLookAfter);
+    look_.async_wait([self = shared_from_this()](Error problem) {
+      self->looking_ = false;
+      if (problem || self->gone_ || !self->socket_.is_open()) return;
+      if (!self->input_full()) return self->read();
+      pollfd ask{self->socket_.native_handle(), POLLRDHUP, 0};
+      if (::poll(&ask, 1, 0) > 0 && (ask.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+        return self->leave();
+      self->look_after();
     });
   }
 
@@ -189,13 +211,13 @@ class SocketChannel final : public Channel, public std::enable_shared_from_this<
 
   std::shared_ptr<Executor> executor_;
   asio::ip::tcp::socket socket_;
-  asio::steady_timer deadline_, write_deadline_;
+  asio::steady_timer deadline_, write_deadline_, look_;
   const std::size_t input_limit_;
   const std::chrono::seconds write_timeout_;
   std::string input_, pending_, writing_;
   std::size_t consumed_ = 0, written_ = 0, lingered_ = 0;
   bool reading_ = false, sending_ = false, gone_ = false, broken_ = false, expired_ = false;
-  bool closing_ = false, lingering_ = false;
+  bool closing_ = false, lingering_ = false, looking_ = false;
   Signal changed_;
   std::function<void()> on_gone_;
 };

@@ -152,6 +152,8 @@ class FakePool final : public manage::ModelPool {
 
   void acquire(std::string_view name, Acquired acquired) override {
     if (!name.empty() && name != model->info().name) return acquired(tl::unexpected(unknown(name)));
+    const std::lock_guard lock(mutex_);
+    if (loading_) return waiting_.push_back(std::move(acquired));
     acquired(std::shared_ptr<Inference>(model));
   }
   std::vector<manage::ModelStatus> list() const override { return {status()}; }
@@ -175,6 +177,17 @@ class FakePool final : public manage::ModelPool {
     return {{model->info().name, manage::ModelCounters().read(model->stats())}};
   }
 
+  // While loading, whoever asks waits.
+  void set_loading(bool loading) {
+    std::vector<Acquired> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      loading_ = loading;
+      if (!loading) waiting.swap(waiting_);
+    }
+    for (const Acquired& acquired : waiting) acquired(std::shared_ptr<Inference>(model));
+  }
+
   // What was asked of the pool.
   std::vector<std::string> unloaded() const {
     const std::lock_guard lock(mutex_);
@@ -196,6 +209,8 @@ class FakePool final : public manage::ModelPool {
   }
 
   mutable std::mutex mutex_;
+  bool loading_ = false;                                                                 // guarded by mutex_
+  std::vector<Acquired> waiting_;                                                        // guarded by mutex_
   std::vector<std::string> unloaded_;                                                    // guarded by mutex_
   std::vector<std::pair<std::string, std::optional<std::chrono::seconds>>> kept_alive_;  // guarded by mutex_
 };
