@@ -87,7 +87,7 @@ class Writer {
   template <class... Ts>
   void put(const std::variant<Ts...>& value) {
     out_ += static_cast<char>(value.index());
-    std::visit([this](const auto& held) { put(held); }, value);
+    std::visit([this](const auto& held) { this->put(held); }, value);
   }
   template <class T>
   void put(const T& value) {

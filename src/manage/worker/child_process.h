@@ -53,8 +53,9 @@ class ChildProcess {
   util::Descriptor ended_;  // of the process (pidfd); none once its end was taken
 };
 
-// For the child, first of all: it is killed when its parent ends, is preferred when memory runs out, and
-// ignores the signals that stop a server: the parent says when to end, by closing the socket.
+// For the child, first of all: it is killed when its parent ends, is preferred when memory runs out, gains no
+// rights by starting programs, leaves no image of its memory (prompts are in it), and ignores the signals
+// that stop a server: the parent says when to end, by closing the socket.
 void end_with_parent();
 
 }  // namespace pensieve::manage
