@@ -1,6 +1,6 @@
 // Inference: the seam between those who ask (server, command line) and one loaded model. Implementations: in
-// this process (manage/local_inference.h) and in a worker process (manage/worker/worker_inference.h); every
-// call is a message, so nothing waits for the engine.
+// this process (manage/local_inference.h) and, later, in a worker process; every call is a message, so
+// nothing waits for the engine.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,8 @@ void append_value(const LogValue& value, bool quote_plain, std::string& line) {
   }
 }
 
-std::string json_line(std::string_view level, std::string_view event, std::span<const LogField> fields) {
+std::string json_line(std::string_view level, std::string_view event,
+                      std::initializer_list<LogField> fields) {
   std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":")", timestamp(), level);
   json_escape(event, line);
   line += '"';
@@ -54,7 +55,8 @@ std::string json_line(std::string_view level, std::string_view event, std::span<
   return line;
 }
 
-std::string text_line(std::string_view level, std::string_view event, std::span<const LogField> fields) {
+std::string text_line(std::string_view level, std::string_view event,
+                      std::initializer_list<LogField> fields) {
   std::string line = fmt::format("{} {:<5} {}", timestamp(), level, event);
   for (const LogField& field : fields) {
     line += ' ';
@@ -71,7 +73,7 @@ std::string text_line(std::string_view level, std::string_view event, std::span<
 Log::Log(LogLevel level, LogFormat format, int descriptor)
     : level_(level), format_(format), descriptor_(descriptor) {}
 
-void Log::write(LogLevel level, std::string_view event, std::span<const LogField> fields) {
+void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (!enabled(level) || level >= LogLevel::off) return;
   const std::string_view name = kNames[static_cast<std::size_t>(level)];
   // A log that cannot be written must not stop the work; there is nowhere left to report it.

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,10 +28,7 @@ class Log {
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
   bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
   // `event` is a stable snake_case word; what varies goes into fields (control characters are escaped).
-  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {}) {
-    write(level, event, std::span<const LogField>(fields.begin(), fields.size()));
-  }
-  void write(LogLevel level, std::string_view event, std::span<const LogField> fields);
+  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
  private:
   std::atomic<LogLevel> level_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "util/json.h"
@@ -16,7 +17,7 @@ using util::LogLevel;
 
 constexpr std::size_t kLongestLine = 8192;
 constexpr int kLinesInASecond = 200;
-constexpr std::size_t kMostFields = 32;
+constexpr std::size_t kMostFields = 15;  // of the worker's; one is added
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
 
 // Names of events and fields are written as they are, so a worker may not invent any.
@@ -45,6 +46,19 @@ void add_field(const std::string& key, const Json& value, std::vector<LogField>&
   } else if (value.is_number_float()) {
     fields.push_back({key, value.get<double>()});
   }
+}
+
+// util::Log takes its fields as a list whose length is known to the compiler: one function for each length.
+using Write = void (*)(util::Log&, LogLevel, std::string_view, const std::vector<LogField>&);
+template <std::size_t... Is>
+Write write_exactly(std::index_sequence<Is...>) {
+  return [](util::Log& log, LogLevel level, std::string_view name, const std::vector<LogField>& fields) {
+    log.write(level, name, {fields[Is]...});
+  };
+}
+template <std::size_t... Lengths>
+std::array<Write, sizeof...(Lengths)> write_fields(std::index_sequence<Lengths...>) {
+  return {write_exactly(std::make_index_sequence<Lengths>{})...};
 }
 
 }  // namespace
@@ -100,7 +114,8 @@ bool WorkerLog::event(std::string_view text) {
   for (auto at = parsed->begin(); at != parsed->end() && fields.size() < kMostFields; ++at)
     add_field(at.key(), at.value(), fields);
   fields.push_back({"worker", pid_});
-  log_.write(static_cast<LogLevel>(known - kLevels.begin()), name, std::span<const LogField>(fields));
+  const auto write = write_fields(std::make_index_sequence<kMostFields + 2>{})[fields.size()];
+  write(log_, static_cast<LogLevel>(known - kLevels.begin()), name, fields);
   return true;
 }
 
