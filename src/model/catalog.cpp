@@ -126,33 +126,63 @@ std::vector<Catalog::Found> Catalog::walk(std::vector<std::string>& problems) co
   return found;
 }
 
-const Catalog::Known& Catalog::know(const Found& file) {
-  const auto [known, is_new] = known_.try_emplace(file.identity);
-  if (!is_new) return known->second;
-  Known& fresh = known->second;
-  Result<std::unique_ptr<ModelFile>> opened = examine_model_file(file.path);
+Examined examine(const std::string& path) {
+  Examined found;
+  Result<std::unique_ptr<ModelFile>> opened = examine_model_file(path);
   if (!opened) {
-    fresh.problem = without_folder(opened.error().what, file.path);
-    fresh.info.file_bytes = static_cast<std::uint64_t>(file.identity.size);
-    fresh.info.created = file.identity.seconds;
-    return fresh;
+    found.info.path = path;
+    found.refusal = std::move(opened.error());
+    found.problem = without_folder(found.refusal->what, path);
+    return found;
   }
-  fresh.info = describe(**opened, file.path);
-  if (Result<> loadable = check_loadable(**opened); !loadable) fresh.problem = loadable.error().what;
+  found.info = describe(**opened, path);
+  if (Result<> loadable = check_loadable(**opened); !loadable) found.problem = loadable.error().what;
   const Metadata& metadata = (*opened)->metadata();
-  if (auto basename = metadata.text("general.basename")) fresh.basename = basename->value_or("");
-  if (auto size = metadata.text("general.size_label")) fresh.size_label = size->value_or("");
-  return fresh;
+  if (auto basename = metadata.text("general.basename")) found.basename = basename->value_or("");
+  if (auto size = metadata.text("general.size_label")) found.size_label = size->value_or("");
+  return found;
+}
+
+std::vector<Examined> examine_here(const std::vector<std::string>& paths) {
+  std::vector<Examined> all;
+  for (const std::string& path : paths) all.push_back(examine(path));
+  return all;
+}
+
+void Catalog::examine_new(const std::vector<Found>& files) {
+  std::map<Identity, std::string> unknown;
+  for (const Found& file : files) {
+    if (!known_.contains(file.identity)) unknown.emplace(file.identity, file.path);
+  }
+  if (unknown.empty()) return;
+  std::vector<std::string> paths;
+  for (const auto& [identity, path] : unknown) paths.push_back(path);
+  std::vector<Examined> found = examiner_(paths);
+  std::size_t next = 0;
+  for (const auto& [identity, path] : unknown) {
+    if (next == found.size()) break;
+    Examined& examined = known_[identity] = std::move(found[next++]);
+    if (!examined.refusal) continue;
+    examined.info.file_bytes = static_cast<std::uint64_t>(identity.size);
+    examined.info.created = identity.seconds;
+  }
 }
 
 CatalogListing Catalog::scan_locked() {
   CatalogListing listing;
   std::map<Identity, std::size_t> entry_of;  // a file reached by two paths is one model
-  for (const Found& file : walk(listing.problems)) {
+  const std::vector<Found> files = walk(listing.problems);
+  examine_new(files);
+  for (const Found& file : files) {
+    const auto at = known_.find(file.identity);
+    if (at == known_.end()) {
+      listing.problems.push_back("could not examine " + printable(file.path) + " this time");
+      continue;
+    }
+    const Examined& known = at->second;
     const auto [place, is_new] = entry_of.try_emplace(file.identity, listing.entries.size());
     const std::string stem = fs::path(file.path).stem().string();
     if (is_new) {
-      const Known& known = know(file);
       CatalogEntry entry{.info = known.info, .problem = known.problem};
       entry.info.path = file.path;
       listing.entries.push_back(std::move(entry));
@@ -162,13 +192,11 @@ CatalogListing Catalog::scan_locked() {
     if (const auto tagged = tagged_names(stem)) {
       add_alias(entry, tagged->full);
       add_alias(entry, tagged->brief);
-    } else if (const Known& known = know(file); !known.size_label.empty()) {
+    } else if (!known.size_label.empty()) {
       if (auto name = tagged_name(known.basename, known.size_label)) add_alias(entry, std::move(*name));
     }
   }
-  for (auto known = known_.begin(); known != known_.end();) {
-    known = entry_of.count(known->first) == 0 ? known_.erase(known) : std::next(known);
-  }
+  std::erase_if(known_, [&](const auto& known) { return !entry_of.contains(known.first); });
   choose_names(listing.entries);
   std::sort(listing.entries.begin(), listing.entries.end(),
             [](const CatalogEntry& a, const CatalogEntry& b) { return a.name < b.name; });

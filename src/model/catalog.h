@@ -4,8 +4,10 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,19 @@ struct CatalogListing {
   std::vector<std::string> problems;  // directories that could not be read
 };
 
+// What reading the head of one file gave.
+struct Examined {
+  ModelInfo info;                // as far as it could be read; the name is the file's without suffix
+  std::optional<Error> refusal;  // the head cannot be read at all
+  std::string problem;  // why it cannot be loaded, for clients; empty when nothing is known against it
+  std::string basename, size_label;  // of which a name can be made
+};
+Examined examine(const std::string& path);
+
+// Reads the heads of many files, in order: here, or where a hostile file does no harm.
+using Examiner = std::function<std::vector<Examined>(const std::vector<std::string>& paths)>;
+std::vector<Examined> examine_here(const std::vector<std::string>& paths);
+
 // Where models are looked for: the directories of the options; where none is named, ~/.pensieve/models.
 std::vector<std::string> model_directories(const Options& options);
 // Of those named in the options, the ones that are not there.
@@ -37,7 +52,8 @@ std::vector<std::string> absent_directories(const Options& options);
 // Thread rule: any thread may call; calls wait for one another.
 class Catalog {
  public:
-  explicit Catalog(std::vector<std::string> directories) : directories_(std::move(directories)) {}
+  explicit Catalog(std::vector<std::string> directories, Examiner examiner = examine_here)
+      : directories_(std::move(directories)), examiner_(std::move(examiner)) {}
 
   // Looks at the directories: *.gguf, to a depth of four, without what is hidden; links to files are
   // followed, links to directories are not. Files known by device, inode, size and time are not read again.
@@ -58,22 +74,19 @@ class Catalog {
     std::int64_t size = 0, seconds = 0, nanoseconds = 0;
     auto operator<=>(const Identity&) const = default;
   };
-  struct Known {
-    ModelInfo info;
-    std::string problem, basename, size_label;
-  };
   struct Found {
     std::string path;
     Identity identity;
   };
 
   CatalogListing scan_locked();
-  const Known& know(const Found& file);
+  void examine_new(const std::vector<Found>& files);
   std::vector<Found> walk(std::vector<std::string>& problems) const;
 
-  std::vector<std::string> directories_;
+  const std::vector<std::string> directories_;
+  const Examiner examiner_;
   std::mutex mutex_;
-  std::map<Identity, Known> known_;  // guarded by mutex_
+  std::map<Identity, Examined> known_;  // guarded by mutex_
 };
 
 }  // namespace pensieve::model

@@ -92,10 +92,13 @@ Result<CatalogEntry> Catalog::resolve(const std::string& reference) {
   if (!looks_like_path(reference) && !std::filesystem::is_regular_file(reference, ignored)) {
     return find(reference);
   }
-  Result<ModelInfo> info = inspect(reference);
-  if (!info) return tl::unexpected(std::move(info).error());
-  CatalogEntry entry{.name = info->name};
-  entry.info = std::move(*info);
+  std::vector<Examined> examined = examiner_({reference});
+  if (examined.empty())
+    return fail(Error::Code::internal, fmt::format("{} was not examined; try again", printable(reference)));
+  Examined& file = examined.front();
+  if (file.refusal) return tl::unexpected(std::move(*file.refusal));
+  CatalogEntry entry{.name = file.info.name};
+  entry.info = std::move(file.info);
   return entry;
 }
 

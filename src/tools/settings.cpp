@@ -65,8 +65,10 @@ Settings::Settings() {
 #ifdef PENSIEVE_WITH_SERVER
   schema.add("server", server::kOptions, server);
   schema.add("server", kGrpcOptions, grpc);
+  schema.add("workers", manage::kWorkerOptions, workers);
 #else
   schema.ignore_section("server");
+  schema.ignore_section("workers");
 #endif
   schema.add("engine", engine::kOptions, engine);
   schema.add("hardware", hal::kOptions, hardware);

@@ -13,6 +13,7 @@
 #include "manage/config/log_options.h"
 #include "manage/config/schema.h"
 #include "manage/pool_options.h"
+#include "manage/worker/options.h"
 #include "model/options.h"
 #include "tools/verb.h"
 #include "util/log.h"
@@ -37,6 +38,7 @@ class Settings {
 #ifdef PENSIEVE_WITH_SERVER
   server::Options server;
   GrpcOptions grpc;
+  manage::WorkerOptions workers;
 #endif
   engine::Options engine;
   hal::Options hardware;

@@ -14,6 +14,7 @@
 #include "manage/config/watch.h"
 #include "manage/local_inference.h"
 #include "manage/model_pool.h"
+#include "manage/worker/workers.h"
 #include "server/server.h"
 #include "tools/build_info.h"
 #include "tools/failure.h"
@@ -52,12 +53,16 @@ Result<std::vector<ModelInfo>> resolve(model::Catalog& catalog, const std::vecto
   return served;
 }
 
-manage::PoolSource pool_source(model::Catalog& catalog, const Settings& settings, util::Log& log) {
+// With `workers`, model files are read and models run in processes of their own; without, in this one.
+manage::PoolSource pool_source(model::Catalog& catalog, manage::Workers* workers, const Settings& settings,
+                               util::Log& log) {
   manage::PoolSource source;
   source.scan = [&catalog] { return catalog.scan(); };
   source.find = [&catalog](std::string_view name) { return catalog.find(name); };
-  source.load = [&settings, &log](const ModelInfo& info,
-                                  const manage::LoadBudget& budget) -> Result<std::unique_ptr<Inference>> {
+  source.load = [workers, &settings, &log](
+                    const ModelInfo& info,
+                    const manage::LoadBudget& budget) -> Result<std::unique_ptr<Inference>> {
+    if (workers != nullptr) return workers->load(info, budget);
     return manage::LocalInference::load(info.path, info.name, settings.hardware, settings.engine, log,
                                         budget);
   };
@@ -142,11 +147,18 @@ ExitCode run(Arguments& arguments) {
         LogLevel::warn, "models_dir_absent",
         {{"directory", std::string_view(directory)}, {"message", std::string_view("no such directory")}});
   }
-  model::Catalog catalog(model::model_directories(settings.models));
+  std::optional<manage::Workers> workers;
+  model::Examiner examiner = model::examine_here;
+  if (settings.workers.isolation == "process") {
+    workers.emplace(settings.workers, settings.hardware, settings.engine, log);
+    examiner = [&workers](const std::vector<std::string>& paths) { return workers->examine(paths); };
+  }
+  model::Catalog catalog(model::model_directories(settings.models), std::move(examiner));
   const Result<std::vector<ModelInfo>> served = resolve(catalog, arguments.models);
   if (!served) return report(served.error(), During::model);
 
-  manage::OnDemandPool pool(pool_source(catalog, settings, log), *served, log, settings.pool);
+  manage::OnDemandPool pool(pool_source(catalog, workers ? &*workers : nullptr, settings, log), *served, log,
+                            settings.pool);
   manage::Services services{pool, log};
   Result<std::unique_ptr<server::Server>> server = server::Server::start(settings.server, services);
   if (!server) return report(server.error(), During::work);
