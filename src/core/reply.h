@@ -34,6 +34,18 @@ class ReplyParser {
   virtual bool thinking() const = 0;
 };
 
+// How an answer is written when the sampler enforces it. Calls: OPEN BEFORE_NAME name AFTER_NAME {arguments}
+// AFTER_ARGUMENTS (BETWEEN the next one)… CLOSE. An empty `between`: only one call can be written.
+struct EnforcedForm {
+  std::string content;  // stands before constrained content
+  std::string open, before_name, after_name, after_arguments, between, close;
+};
+// How the model marks thinking.
+struct ThinkingForm {
+  std::string open, close;
+  bool is_open = false;  // the prompt has opened it
+};
+
 // Thread rule: immutable; any thread may call.
 class ReplyFormat {
  public:
@@ -42,6 +54,11 @@ class ReplyFormat {
   // hundred bytes suffice). The parser is independent of the format and the request.
   virtual std::unique_ptr<ReplyParser> parser(const ChatRequest& request,
                                               std::optional<std::string_view> prompt_tail) const = 0;
+  virtual EnforcedForm enforced_form() const = 0;
+  // For replies that are calls in that form and nothing else: their arguments are passed on as they come.
+  virtual std::unique_ptr<ReplyParser> enforced_parser(std::string_view prompt_tail) const = 0;
+  // Nothing: the model does not think, or the prompt has ended it.
+  virtual std::optional<ThinkingForm> thinking(std::string_view prompt_tail) const = 0;
   // Texts that mean something in replies: control tokens that are part of one must reach the parser as text.
   virtual std::span<const std::string> markers() const = 0;
 };

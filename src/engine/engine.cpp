@@ -76,6 +76,7 @@ Result<StepOutput> Engine::compute(const Batch& batch) {
   }
   if (auto started = plan_->submit(batch, {}, {}); !started) return tl::unexpected(started.error());
   const std::vector<GenerationId> broken = outbox_.deliver();
+  prepare_masks();
   Result<StepOutput> output = plan_->wait();
   for (const GenerationId id : broken) cancel(id);
   add(counters_.steps, 1);
@@ -174,13 +175,26 @@ Result<std::int32_t> Engine::next_token(const Sequence& sequence, std::size_t in
                                         const StepOutput& output) {
   if (!device_draws_ && output.tokens.empty()) {
     const auto vocabulary = static_cast<std::size_t>(vocabulary_);
+    std::span<const std::uint64_t> allowed;
+    if (sequence.matcher) {
+      const Result<std::span<const std::uint64_t>> mask = sequence.matcher->allowed();
+      if (!mask) return tl::unexpected(mask.error());
+      allowed = *mask;
+    }
     return sampler_.draw(output.logits.subspan(index * vocabulary, vocabulary), sampling_of(sequence),
-                         sequence.tokens, random_of(sequence));
+                         sequence.tokens, random_of(sequence), allowed);
   }
   const std::int32_t token = output.tokens[index];
   if (token >= 0 && token < vocabulary_) return token;
   return fail(Error::Code::internal,
               fmt::format("the device drew token {}, outside the vocabulary of {}", token, vocabulary_));
+}
+
+// While the device works: what the next tokens may be is known from those before.
+void Engine::prepare_masks() {
+  for (const StepShare& share : shares_) {
+    if (share.sequence->matcher) (void)share.sequence->matcher->allowed();
+  }
 }
 
 void Engine::append(Sequence& sequence, std::int32_t token, std::optional<TokenLogprob> logprob) {
@@ -192,9 +206,16 @@ void Engine::append(Sequence& sequence, std::int32_t token, std::optional<TokenL
   if (answered == 1) sequence.first_token_at = now_;
   const bool may_end = !request.ignore_eos && answered > request.min_tokens;
   if (may_end && tokenizer_.is_end(token)) return finish(sequence, FinishReason::stop);
+  bool complete = false;
+  if (sequence.matcher && !tokenizer_.is_end(token)) {
+    if (const Result<bool> taken = sequence.matcher->accept(token); !taken)
+      return fail_generation(*sequence.generation, taken.error());
+    complete = sequence.matcher->must_end();
+  }
   if (sequence.emitter.add(token, std::move(logprob), answered >= request.min_tokens)) {
     return finish(sequence, FinishReason::stop);
   }
+  if (complete) return finish(sequence, FinishReason::stop);
   if (answered == request.max_tokens || sequence.length() >= context_)
     return finish(sequence, FinishReason::length);
   show(sequence);

@@ -83,6 +83,7 @@ class Engine {
   // engine.cpp: one step on the device
   Result<StepOutput> run(const Batch& batch);
   Result<StepOutput> compute(const Batch& batch);
+  void prepare_masks();
   void read(const StepOutput& output);
   void settle(const StepShare& share);
   void read_row(const OutputRow& row, std::size_t index, const StepOutput& output);

@@ -55,6 +55,11 @@ Result<> Engine::check(const Request& request) const {
                 fmt::format("{} choices were asked for; 1 to {} are possible", request.choices, kMostChoices),
                 "n");
   }
+  if (request.enforcement && device_draws_) {
+    return fail(
+        Error::Code::unsupported,
+        "this device draws tokens itself, so answers cannot be constrained on it; use another backend");
+  }
   if (generations_.contains(request.id)) {
     return fail(Error::Code::internal, fmt::format("generation id {} is in use", request.id));
   }
@@ -91,9 +96,13 @@ void Engine::enqueue(Request request, double at) {
   if (own.ignore_eos || own.min_tokens > 0)
     generation->sampling_without_end = without_end(own.sampling, end_tokens_);
   if (own.prompt_logprobs) generation->prompt_logprobs.push_back(logprobs_.unknown(own.prompt.front()));
+  std::shared_ptr<constraint::Automaton> automaton;
+  if (own.enforcement)
+    automaton = std::make_shared<constraint::Automaton>(own.enforcement->program, *own.enforcement->trie);
   for (std::int32_t choice = 0; choice < own.choices; ++choice) {
     generation->choices.push_back(
         std::make_unique<Sequence>(*generation, choice, Emitter(tokenizer_, own.stop, own.shown_controls)));
+    if (automaton) generation->choices.back()->matcher = std::make_unique<constraint::Matcher>(automaton);
   }
   Sequence& first = *generation->choices.front();
   first.tokens = own.prompt;

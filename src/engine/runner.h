@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,20 @@
 #include "core/graph.h"
 #include "core/inference.h"
 #include "core/tokenizer.h"
+#include "engine/constraint/compile.h"
 #include "engine/options.h"
 
 namespace pensieve::engine {
+
+namespace constraint {
+class TokenTrie;
+}
+
+// What an answer must look like, ready to be followed.
+struct Enforcement {
+  constraint::Program program;
+  std::shared_ptr<const constraint::TokenTrie> trie;  // of the model's vocabulary
+};
 
 // A tokenized request. Fields as in GenerationRequest.
 struct Request {
@@ -28,6 +40,7 @@ struct Request {
   bool prompt_logprobs = false, cache_prompt = true;
   // Control tokens, ascending, whose spelling belongs to the answer's text; null: none.
   std::shared_ptr<const std::vector<std::int32_t>> shown_controls;
+  std::optional<Enforcement> enforcement;
   std::unique_ptr<ReplySink> sink;
 };
 

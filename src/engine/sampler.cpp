@@ -19,6 +19,13 @@ float clean(float logit) {
   return std::isnan(logit) ? kLowest : std::min(logit, kHighest);
 }
 
+void forbid_others(std::span<const std::uint64_t> allowed, std::span<float> row) {
+  for (std::size_t token = 0; token < row.size(); ++token) {
+    const bool may = token / 64 < allowed.size() && (allowed[token / 64] >> (token % 64) & 1U) != 0;
+    if (!may) row[token] = kLowest;
+  }
+}
+
 bool has_penalties(const SamplingParams& params) {
   const bool active =
       params.repeat_penalty != 1.0F || params.frequency_penalty != 0.0F || params.presence_penalty != 0.0F;
@@ -73,23 +80,26 @@ void keep_probable(std::vector<Candidate>& candidates, float min_p) {
 }  // namespace
 
 Result<std::int32_t> Sampler::draw(std::span<const float> logits, const SamplingParams& params,
-                                   std::span<const std::int32_t> history, std::uint64_t random) {
+                                   std::span<const std::int32_t> history, std::uint64_t random,
+                                   std::span<const std::uint64_t> allowed) {
   const bool greedy = !(params.temperature > 0.0F);
   const bool adjusts = !params.logit_bias.empty() || has_penalties(params);
   const bool largest_wins = greedy && params.typical_p >= 1.0F;  // the other filters never remove the largest
   std::int32_t best = -1;
-  if (largest_wins && !adjusts) {
+  if (largest_wins && !adjusts && allowed.empty()) {
     best = arg_max(logits);
   } else {
     row_.resize(logits.size());
     clean_row(logits, row_);
     if (adjusts) adjust(params, history);
+    if (!allowed.empty()) forbid_others(allowed, row_);
     best = arg_max(row_);
   }
   if (best < 0) {
-    return fail(
-        Error::Code::internal,
-        "no token can follow: every logit is NaN or -inf (broken weights, or a logit_bias that forbids all)");
+    return fail(Error::Code::internal,
+                "no token can follow: every logit is NaN or -inf (broken weights, a logit_bias that forbids "
+                "all, or a "
+                "constraint that the vocabulary cannot write)");
   }
   if (largest_wins) return best;
 

@@ -1,5 +1,6 @@
-// Sampler: one token from one row of logits. Not for masks of a grammar or for log-probabilities shown to
-// users (logprobs.h). Thread rule: one thread at a time (scratch memory is reused between calls).
+// Sampler: one token from one row of logits, of those that a mask allows. Not for making masks
+// (constraint/matcher.h) or for log-probabilities shown to users (logprobs.h). Thread rule: one thread at a
+// time (scratch memory is reused between calls).
 //
 // NaN counts as -inf, +inf as the largest float. Applied in this order (core/sampling.h), l = logit, p =
 // softmax of what is left:
@@ -29,10 +30,11 @@ namespace pensieve::engine {
 
 class Sampler {
  public:
-  // `history`: prompt and answer so far. `random`: random_at(seed, choice, position). An error when no token
-  // is possible.
+  // `history`: prompt and answer so far. `random`: random_at(seed, choice, position). `allowed`: a bit for
+  // each token, the others cannot be drawn; empty: all can. An error when no token is possible.
   Result<std::int32_t> draw(std::span<const float> logits, const SamplingParams& params,
-                            std::span<const std::int32_t> history, std::uint64_t random);
+                            std::span<const std::int32_t> history, std::uint64_t random,
+                            std::span<const std::uint64_t> allowed = {});
 
  private:
   void adjust(const SamplingParams& params, std::span<const std::int32_t> history);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/generation.h"
+#include "engine/constraint/matcher.h"
 #include "engine/emitter.h"
 #include "engine/runner.h"
 
@@ -37,6 +38,7 @@ struct Sequence {
   bool started = false;                       // has been admitted once, Started is sent
   double started_at = 0, first_token_at = 0;  // milliseconds of the engine's clock
   Emitter emitter;
+  std::unique_ptr<constraint::Matcher> matcher;  // of constrained answers
 
   std::int32_t length() const { return static_cast<std::int32_t>(tokens.size()); }
 };

@@ -78,8 +78,10 @@ class LocalInference final : public Inference {
   Result<std::vector<std::vector<std::int32_t>>> embedding_tokens(const EmbeddingRequest& request) const;
   Result<Embeddings> run_embedder(const std::vector<std::vector<std::int32_t>>& texts);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request, std::string& tail) const;
-  std::unique_ptr<ReplySink> message_sink(const ChatRequest& request, std::int32_t choices,
+  std::unique_ptr<ReplySink> message_sink(const ChatRequest& chat, const GenerationRequest& request,
                                           std::string_view tail, std::unique_ptr<ReplySink> client) const;
+  Result<std::optional<engine::Enforcement>> enforcement_of(const GenerationRequest& request,
+                                                            std::string_view tail);
   Result<Prompt> render_chat(const ChatRequest& request) const;
 
   // In the order of construction: each uses those above it.
@@ -90,6 +92,8 @@ class LocalInference final : public Inference {
   std::unique_ptr<ControlTokens> controls_;
   std::shared_ptr<const std::vector<std::int32_t>> reply_controls_;  // those that a reply's parser must see
   MemoryEstimate memory_;
+  // Made at the first constrained request; the text thread only.
+  std::shared_ptr<const engine::constraint::TokenTrie> trie_;
   std::unique_ptr<engine::Runner> runner_;      // null: the model makes embeddings only
   std::unique_ptr<engine::Embedder> embedder_;  // null: it generates
 

@@ -13,6 +13,7 @@
 
 #include "hal/backends.h"
 #include "model/tiny_llama_for_test.h"
+#include "util/json.h"
 
 namespace pensieve::manage {
 namespace {
@@ -267,6 +268,68 @@ TEST_F(LocalInferenceTest, WhatIsNoModelIsRefused) {
   nowhere.backend = "abacus";
   load();
   EXPECT_FALSE(LocalInference::load(path_.string(), "x", nowhere, {}, log_));
+}
+
+std::string text_of(const std::vector<ReplyEvent>& events) {
+  std::string text;
+  for (const TextDelta& delta : only<TextDelta>(events)) text += delta.text;
+  return text;
+}
+
+TEST_F(LocalInferenceTest, AConstraintIsKeptWhateverTheModelWouldSay) {
+  const auto model = load(true, "reference");
+  for (const double temperature : {0.0, 1.5}) {
+    for (const bool chat : {false, true}) {
+      GenerationRequest request = chat ? asking(say("go"), 60) : asking(std::string("go"), 60);
+      request.sampling.temperature = static_cast<float>(temperature);
+      request.constraint =
+          Constraint{Constraint::Kind::json_schema,
+                     R"({"type":"object","properties":{"a":{"enum":["x","yy"]},"b":{"type":"boolean"}},)"
+                     R"("required":["a","b"],"additionalProperties":false})"};
+      const std::vector<ReplyEvent> events = run(*model, std::move(request));
+      const Result<util::Json> value = util::parse_json(text_of(events));
+      ASSERT_TRUE(value) << text_of(events);
+      EXPECT_TRUE((*value)["a"] == "x" || (*value)["a"] == "yy");
+      EXPECT_TRUE((*value)["b"].is_boolean());
+      EXPECT_EQ(only<Finished>(events).front().reason, FinishReason::stop);
+    }
+  }
+}
+
+TEST_F(LocalInferenceTest, ARequiredCallIsMadeAndItsArgumentsComeInPieces) {
+  const auto model = load(true, "reference");
+  ChatRequest chat = say("go");
+  chat.tools = {
+      {"first", "",
+       R"({"type":"object","properties":{"n":{"enum":[123456]}},"required":["n"],"additionalProperties":false})",
+       false},
+      {"second", "", R"({"type":"object","additionalProperties":false})", false}};
+  chat.tool_choice = {ToolChoice::Mode::required, {"first"}, false};
+  const std::vector<ReplyEvent> events = run(*model, asking(chat, 100));
+  const std::vector<ToolCallDelta> calls = only<ToolCallDelta>(events);
+  ASSERT_GT(calls.size(), 3U);
+  EXPECT_EQ(calls.front().name, "first");
+  std::string arguments;
+  for (const ToolCallDelta& delta : calls) arguments += delta.arguments;
+  EXPECT_EQ(util::parse_json(arguments).value(), util::Json::parse(R"({"n":123456})"));
+  EXPECT_EQ(text_of(events), "");
+  EXPECT_EQ(only<Finished>(events).front().reason, FinishReason::tool_calls);
+}
+
+TEST_F(LocalInferenceTest, WhatCannotBeEnforcedIsRefusedByName) {
+  const auto model = load(true, "reference");
+  GenerationRequest request = asking(say("go"));
+  request.constraint = Constraint{Constraint::Kind::json_schema, R"({"type":"array","uniqueItems":true})"};
+  const Error error = failure(*model, std::move(request));
+  EXPECT_EQ(error.code, Error::Code::invalid);
+  EXPECT_EQ(error.field, "response_format");
+  EXPECT_THAT(error.what, HasSubstr("uniqueItems"));
+  ChatRequest chat = say("go");
+  chat.tools = {{"odd", "", R"({"type":"objekt"})", false}};
+  chat.tool_choice.mode = ToolChoice::Mode::required;
+  const Error tools = failure(*model, asking(chat));
+  EXPECT_EQ(tools.field, "tools");
+  EXPECT_THAT(tools.what, HasSubstr("objekt"));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/chat/reply/enforced_parser.h"
+#include "model/chat/reply/piece_writer.h"
 #include "model/chat/reply/reply_rules.h"
 
 namespace pensieve::model {
@@ -21,6 +23,19 @@ class FamilyReplyFormat final : public ReplyFormat {
                                       std::optional<std::string_view> prompt_tail) const override {
     std::shared_ptr<const reply::OfferedTools> tools = reply::OfferedTools::from(request);
     return reply::make_parser(rules_for(*tools), tools, prompt_tail);
+  }
+  EnforcedForm enforced_form() const override { return rules_for(reply::OfferedTools()).form; }
+  std::unique_ptr<ReplyParser> enforced_parser(std::string_view prompt_tail) const override {
+    return std::make_unique<reply::EnforcedParser>(enforced_form(), thinking(prompt_tail));
+  }
+  std::optional<ThinkingForm> thinking(std::string_view prompt_tail) const override {
+    const std::string_view tail = reply::without_trailing_space(prompt_tail);
+    for (const reply::ReplyRules::Pair& tags : thinking_) {
+      if (tail.ends_with(tags.open)) return ThinkingForm{tags.open, tags.close, true};
+      if (tail.ends_with(tags.close)) return std::nullopt;
+    }
+    if (thinking_.empty()) return std::nullopt;
+    return ThinkingForm{thinking_.front().open, thinking_.front().close, false};
   }
   std::span<const std::string> markers() const override { return markers_; }
 

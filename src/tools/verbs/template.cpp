@@ -145,8 +145,9 @@ Result<Json> parse_reply(const ReplyFormat& format, const Json& line) {
 
 ExitCode parse_replies(const Source& source) {
   const std::unique_ptr<ReplyFormat> format = model::make_reply_format(source.text, source.end_text);
-  answer_lines(std::cin, std::cout, [&](const Json& line) { return parse_reply(*format, line); });
-  return kDone;
+  const Result<> answered =
+      answer_lines(std::cin, std::cout, [&](const Json& line) { return parse_reply(*format, line); });
+  return answered ? kDone : report(answered.error(), During::work);
 }
 
 ExitCode run(Arguments& arguments) {

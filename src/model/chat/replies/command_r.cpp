@@ -16,6 +16,13 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.frames_anywhere = true;
   rules.calls = {{"<|START_ACTION|>", tagged_json({"<|START_ACTION|>", "<|END_ACTION|>"})}};
   rules.inner = {"<|END_ACTION|>"};
+  rules.form = {"<|START_RESPONSE|>",
+                "<|START_ACTION|>[\n    ",
+                "{\"tool_call_id\": \"0\", \"tool_name\": \"",
+                "\", \"parameters\": ",
+                "}",
+                "",
+                "\n]<|END_ACTION|>"};
 }
 
 }  // namespace

@@ -22,6 +22,13 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                .section_close = "<｜tool▁calls▁end｜>"});
   rules.calls = {{"<｜tool▁calls▁begin｜>", reader}, {"<｜tool▁call▁begin｜>", reader}};
   rules.inner = {"<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"};
+  rules.form = {"",
+                "<｜tool▁calls▁begin｜>",
+                "<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+                "\n```json\n",
+                "\n```<｜tool▁call▁end｜>",
+                "\n",
+                "<｜tool▁calls▁end｜>"};
 }
 
 }  // namespace

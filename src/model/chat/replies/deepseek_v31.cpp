@@ -21,6 +21,9 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                .section_close = "<｜tool▁calls▁end｜>"});
   rules.calls = {{"<｜tool▁calls▁begin｜>", reader}, {"<｜tool▁call▁begin｜>", reader}};
   rules.inner = {"<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"};
+  rules.form = {
+      "", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>",
+      "", "<｜tool▁calls▁end｜>"};
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                             .close = "</function>",
                                             .section_close = ""})},
                  {"<|python_tag|>", python_tag("<|python_tag|>")}};
+  rules.form = {"", "", "<function=", ">", "</function>", "", ""};
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ void fill(ReplyRules& rules, const OfferedTools& tools) {
                                                 .section_close = ""})});
   }
   rules.unwritten = ">>>";
+  rules.form = {"all\n", "", "", "\n", "", "", ""};
 }
 
 }  // namespace

@@ -12,6 +12,13 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end|>", "<|return|>", "<|call|>", "<|start|>"};
   rules.harmony = true;
   rules.inner = {"<|channel|>", "<|message|>", "<|constrain|>"};
+  rules.form = {"<|channel|>final<|message|>",
+                "",
+                "<|channel|>commentary to=functions.",
+                " <|constrain|>json<|message|>",
+                "",
+                "",
+                ""};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end_of_text|>"};
   rules.frames = {{"<response>", "</response>"}};
   rules.calls = {{"<|tool_call|>", tagged_json({"<|tool_call|>", ""})}};
+  rules.form = {"", "<|tool_call|>[", "{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]"};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"};
   rules.calls = {{"<tool_call>", tagged_json({"<tool_call>", "</tool_call>"})}};
   rules.inner = {"</tool_call>"};
+  rules.form = {"", "", "<tool_call>\n{\"name\": \"", "\", \"arguments\": ", "}\n</tool_call>", "\n", ""};
 }
 
 }  // namespace

@@ -22,6 +22,13 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                .numbered = true});
   rules.calls = {{"<|tool_calls_section_begin|>", reader}, {"<|tool_call_begin|>", reader}};
   rules.inner = {"<|tool_call_argument_begin|>", "<|tool_call_end|>", "<|tool_calls_section_end|>"};
+  rules.form = {"",
+                "<|tool_calls_section_begin|>",
+                "<|tool_call_begin|>functions.",
+                ":0<|tool_call_argument_begin|>",
+                "<|tool_call_end|>",
+                "",
+                "<|tool_calls_section_end|>"};
 }
 
 }  // namespace

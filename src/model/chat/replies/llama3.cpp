@@ -15,6 +15,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"};
   rules.calls = {{"<|python_tag|>", python_tag("<|python_tag|>")}};
   rules.whole = whole_json(true);
+  rules.form = {"", "", "{\"name\": \"", "\", \"parameters\": ", "}", "", ""};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 1> kSigns{"[TOOL_CALLS]"};
 void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"</s>"};
   rules.calls = {{"[TOOL_CALLS]", tagged_json({"[TOOL_CALLS]", ""})}};
+  rules.form = {"", "[TOOL_CALLS][", "{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]"};
 }
 
 }  // namespace

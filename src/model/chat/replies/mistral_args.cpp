@@ -20,6 +20,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                               .close = "",
                                               .section_close = ""})}};
   rules.inner = {"[CALL_ID]", "[ARGS]"};
+  rules.form = {"", "", "[TOOL_CALLS]", "[ARGS]", "", "", ""};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<SPECIAL_12>"};
   rules.calls = {{"<TOOLCALL>", tagged_json({"<TOOLCALL>", "</TOOLCALL>"})}};
   rules.inner = {"</TOOLCALL>"};
+  rules.form = {"", "<TOOLCALL>[", "{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]</TOOLCALL>"};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end|>", "<|endoftext|>"};
   rules.calls = {{"<|tool_call|>", tagged_json({"<|tool_call|>", "<|/tool_call|>"})}};
   rules.inner = {"<|/tool_call|>"};
+  rules.form = {"", "<|tool_call|>[", "{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]<|/tool_call|>"};
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ struct ReplyRules {
   std::vector<std::string> inner;  // markers that only readers of calls look for
   CallReaderFactory whole;         // the whole answer may be calls without markers; empty: never
   std::string unwritten;  // begins every part; the prompt ends in it, so the reply lacks the first one
-  bool harmony = false;   // channels: harmony_parser.h; only `ends` counts
+  EnforcedForm form{"", "", "{\"name\": \"", "\", \"arguments\": ", "}", "", ""};  // of enforced answers
+  bool harmony = false;  // channels: harmony_parser.h; only `ends` counts
 };
 
 // A family of templates whose models answer in one format. Of the families whose signs all stand in a
