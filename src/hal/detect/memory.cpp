@@ -2,6 +2,8 @@
 // counts.
 #include "hal/detect/memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -48,12 +50,12 @@ std::optional<ControlGroup> find_group(const std::string& root, std::string_view
   for (std::string line; std::getline(lines, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     std::string path = line.substr(second + 1);
     if (path == "/" || path.find("..") != std::string::npos)
       path.clear();  // outside this namespace: the mount's root
     if (controllers == ",,") unified = ControlGroup{true, root + "/sys/fs/cgroup", path};
-    if (controllers.find("," + std::string(controller) + ",") != std::string::npos) {
+    if (controllers.find(fmt::format(",{},", controller)) != std::string::npos) {
       return ControlGroup{false, root + "/sys/fs/cgroup/" + std::string(controller), path};
     }
   }

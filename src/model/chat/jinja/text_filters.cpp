@@ -211,7 +211,7 @@ Value tojson(Evaluator& evaluator, const Value& input, const Arguments& argument
   style.sort_keys = parameters.flag(3);
   if (parameters.given(1)) {
     style.indent = indent_text(parameters.value(1));
-    style.item_separator = ",";
+    style.item_separator.assign(1, ',');
   }
   if (parameters.given(2)) {
     const ListPtr pair = evaluator.iterate(parameters.value(2));
