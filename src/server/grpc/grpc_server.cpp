@@ -61,7 +61,8 @@ class RunningServer final : public GrpcServer {
   ~RunningServer() override { stop(); }
 
   Result<> listen(const std::string& host, std::int64_t port) {
-    const Options& options = site_.context.options;
+    const std::shared_ptr<const Options> live = site_.context.options.now();
+    const Options& options = *live;
     const bool bracketed = host.find(':') != std::string::npos;
     const std::string name = bracketed ? "[" + host + "]" : host;
     const std::string wanted = fmt::format("{}:{}", name, port);
