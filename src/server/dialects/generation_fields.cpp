@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 
+#include "server/dialects/constraint_fields.h"
+
 namespace pensieve::server {
 namespace {
 
@@ -40,6 +42,9 @@ constexpr std::array kFields{
     Field{"min_tokens", FieldKind::integer, 0, kInt32},
     Field{"ignore_eos", FieldKind::boolean},
     Field{"cache_prompt", FieldKind::boolean},
+    Field{"response_format", FieldKind::object},  // these three: constraint_fields.cpp
+    Field{"json_schema", FieldKind::anything},
+    Field{"grammar", FieldKind::text},
     // Without meaning on a local server.
     Field{"user", FieldKind::anything},
     Field{"metadata", FieldKind::anything},
@@ -49,8 +54,6 @@ constexpr std::array kFields{
     Field{"safety_identifier", FieldKind::anything},
     // Not served yet. The neutral numbers are the ones that llama-server's clients send when the feature is
     // off.
-    Field{"grammar", FieldKind::refused},
-    Field{"json_schema", FieldKind::refused},
     Field{"lora", FieldKind::refused},
     Field{"dry_multiplier", FieldKind::refused},
     Field{"dry_base", FieldKind::refused, 0, 0, {}, 1.75},
@@ -161,6 +164,9 @@ Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimu
   read_seed(body, generation.sampling);
   if (auto read = read_stop(body, generation.stop); !read) return read;
   if (auto read = read_logit_bias(body, call.logit_bias); !read) return read;
+  auto constraint = read_constraint(body);
+  if (!constraint) return tl::unexpected(std::move(constraint.error()));
+  generation.constraint = std::move(*constraint);
   generation.choices = static_cast<std::int32_t>(integer_field(body, "n").value_or(1));
   generation.max_tokens = integer_field(body, "max_tokens").value_or(-1);
   if (generation.max_tokens >= 0 && generation.max_tokens < max_tokens_minimum) {
