@@ -58,8 +58,8 @@ Result<Found> read_format(const Json& format, const std::string& where) {
   const Json* schema = find_field(holder && !object ? *holder : format, "schema");
   if (schema) return read_schema(*schema, place);
   if (object) return Found(Constraint{Constraint::Kind::json_object, {}});
-  return fail(Error::Code::invalid, place + " is missing: say what the answer must look like",
-              std::move(place));
+  std::string what = place + " is missing: say what the answer must look like";
+  return fail(Error::Code::invalid, std::move(what), std::move(place));
 }
 
 Result<Found> read_constraint(const Json& body) {
