@@ -238,7 +238,7 @@ TEST_F(ServerTest, SmallEndpointsAnswer) {
   EXPECT_EQ(json(ask(post("/apply-template", kHi)))["prompt"], "<Hi>");
   EXPECT_EQ(json(ask(post("/v1/chat/completions/input_tokens", kHi)))["input_tokens"], 1);
   EXPECT_EQ(json(ask(get("/props")))["default_generation_settings"]["n_ctx"], 64);
-  EXPECT_THAT(ask(get("/")).body, HasSubstr("<html"));
+  EXPECT_THAT(ask(get("/", "accept: text/html\r\n")).body, HasSubstr("<html"));
   const std::string metrics = ask(get("/metrics")).body;
   EXPECT_THAT(metrics, HasSubstr("pensieve_prompt_tokens_total{model=\"fake/model:1\"} 7\n"));
   EXPECT_THAT(

@@ -33,7 +33,17 @@ void append_text_or_null(std::string& out, const std::string& text) {
   out += '"';
 }
 
+std::string ollama_body(const Error& error) {
+  std::string out = R"({"error":")";
+  util::json_escape(error.what, out);
+  return out + "\"}";
+}
+
 }  // namespace
+
+bool speaks_ollama(const Request& request) {
+  return request.path.starts_with("/api/");
+}
 
 int http_status(const Error& error) {
   using Code = Error::Code;
@@ -75,8 +85,9 @@ std::string error_body(int status, const Error& error) {
 
 void reply_status(Exchange& exchange, int status, const Error& error, std::vector<Header> headers) {
   if (exchange.cancelled() == Cancelled::client_gone) return;
-  std::string body = error_body(status, error);
-  if (exchange.replied()) return exchange.send_event("", body);
+  const bool ollama = speaks_ollama(exchange.request());
+  std::string body = ollama ? ollama_body(error) : error_body(status, error);
+  if (exchange.replied()) return ollama ? exchange.send_line(body) : exchange.send_event("", body);
   if (status == 429 || status == 503) headers.push_back({"retry-after", "1"});
   exchange.reply(status, "application/json", std::move(body), std::move(headers));
 }

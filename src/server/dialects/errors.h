@@ -8,6 +8,9 @@
 
 namespace pensieve::server {
 
+// A request to Ollama's API: its errors are {"error":TEXT}.
+bool speaks_ollama(const Request& request);
+
 int http_status(const Error& error);
 // {"error":{"message","type","param","code", …numbers}}: all four always present.
 std::string error_body(int status, const Error& error);
