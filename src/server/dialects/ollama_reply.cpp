@@ -43,7 +43,7 @@ void append_logprobs(const std::vector<TokenLogprob>& tokens, std::string& out) 
 
 // Arguments are an object here. Those of a call that was cut off are no JSON: such a call is left out, and
 // done_reason says "length".
-void append_calls(const std::vector<ToolCall>& calls, std::string& out) {
+void append_calls(const std::vector<ToolCall>& calls, std::size_t before, std::string& out) {
   bool first = true;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const auto arguments = util::parse_json(calls[i].arguments);
@@ -55,7 +55,7 @@ void append_calls(const std::vector<ToolCall>& calls, std::string& out) {
       append_string(calls[i].id, out);
       out += ',';
     }
-    out += "\"function\":{\"index\":" + std::to_string(i) + ",\"name\":";
+    out += "\"function\":{\"index\":" + std::to_string(before + i) + ",\"name\":";
     append_string(calls[i].name, out);
     out += ",\"arguments\":" + calls[i].arguments + "}}";
   }
@@ -108,7 +108,7 @@ void OllamaReply::append_part(const Part& part, std::string& out) const {
     out += ",\"thinking\":";
     append_string(part.thinking, out);
   }
-  append_calls(part.calls, out);
+  append_calls(part.calls, calls_sent_, out);
   if (head_.chat) out += '}';
   if (logprobs_ && !part.logprobs.empty()) out += ",\"logprobs\":[" + part.logprobs + ']';
 }
@@ -119,6 +119,7 @@ void OllamaReply::send_part() {
   append_part(part_, line);
   line += ",\"done\":false}";
   exchange_.send_line(line);
+  calls_sent_ += part_.calls.size();
   part_ = {};
 }
 

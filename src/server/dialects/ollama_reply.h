@@ -47,7 +47,8 @@ class OllamaReply final : public GenerationReceiver {
   const OllamaHead head_;
   const bool streamed_, logprobs_;
   Exchange& exchange_;
-  Part part_;               // not yet sent
+  Part part_;  // not yet sent
+  std::size_t calls_sent_ = 0;
   bool call_open_ = false;  // the latest call of part_ still grows
   Finished finished_;
 };

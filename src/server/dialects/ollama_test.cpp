@@ -147,7 +147,7 @@ TEST_F(OllamaServer, AnswersWholeWithCallsAsObjects) {
   const std::string stream = ask(post("/api/chat", body + "}")).body;
   EXPECT_THAT(stream,
               HasSubstr(R"("function":{"index":0,"name":"add","arguments":{"a":1}}}]},"done":false})"));
-  EXPECT_THAT(stream, HasSubstr(R"("name":"now","arguments":{}}}]},"done":false})"));
+  EXPECT_THAT(stream, HasSubstr(R"({"index":1,"name":"now","arguments":{}}}]},"done":false})"));
 }
 
 TEST_F(OllamaServer, LoadsUnloadsAndKeepsAlive) {
