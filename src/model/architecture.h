@@ -8,6 +8,7 @@
 #include "core/graph.h"
 #include "core/metadata.h"
 #include "core/result.h"
+#include "model/hf_rules.h"
 
 namespace pensieve::model {
 
@@ -30,6 +31,7 @@ struct Architecture {
   std::string_view gguf_name;                  // general.architecture
   std::span<const std::string_view> hf_names;  // `architectures` in config.json
   Result<Graph> (*build)(const ModelFacts& facts);
+  HfRules hf = {};  // how SafeTensors folders name and store things
 };
 
 std::span<const Architecture* const> architectures();

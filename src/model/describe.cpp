@@ -32,7 +32,8 @@ std::uint64_t element_count(const TensorInfo& tensor) {
 void count_weights(const ModelFile& file, ModelInfo& info) {
   std::map<std::string, std::uint64_t> by_type;
   for (const TensorInfo& tensor : file.tensors()) {
-    if (tensor.bytes.empty()) continue;  // a tensor with a problem: its shape says nothing
+    if (tensor.bytes.empty() && tensor.parts.empty())
+      continue;  // a tensor with a problem: its shape says nothing
     info.parameters += element_count(tensor);
     if (tensor.shape.size() > 1) by_type[tensor.type_name] += element_count(tensor);
   }
@@ -97,7 +98,11 @@ ModelInfo describe(const ModelFile& file, const std::string& path) {
   const Metadata& metadata = file.metadata();
   ModelInfo info;
   info.path = path;
-  info.name = std::filesystem::path(path).stem().string();
+  std::error_code ignored;
+  const std::filesystem::path where(path);
+  const bool folder = std::filesystem::is_directory(where, ignored);
+  info.name =
+      (folder ? (where.has_filename() ? where : where.parent_path()).filename() : where.stem()).string();
   info.format = file.report().format;
   info.architecture = text(metadata, "general.architecture");
   info.title = text(metadata, "general.name");

@@ -21,9 +21,17 @@ class GraphWriter {
   std::uint32_t norm(std::uint32_t in, NormParams params, const std::string& name, int weights);
   std::uint32_t rope(std::uint32_t in, RopeParams params, bool factors = false);
   std::uint32_t attention(std::uint32_t q, std::uint32_t k, std::uint32_t v, AttentionParams params,
-                          std::uint32_t group = 0);
+                          std::uint32_t group = 0, bool sinks = false);
   std::uint32_t activate(std::uint32_t in, ActivateParams::Kind kind);
   std::uint32_t activate_gated(std::uint32_t in, std::uint32_t gated, ActivateParams::Kind kind);
+  std::uint32_t linear_blocks(std::uint32_t in, std::int64_t blocks,
+                              std::int64_t out_width);  // weight "blocks"
+  std::uint32_t route(std::uint32_t scores, RouteParams params, bool bias = false);
+  // Weights "gate", "up", "down", and with `biases` one of each more.
+  std::uint32_t experts(std::uint32_t x, std::uint32_t chosen, ExpertsParams params, std::int64_t inner,
+                        bool biases);
+  std::uint32_t slice(std::uint32_t in, SliceParams params);
+  std::uint32_t join(std::uint32_t a, std::uint32_t b, JoinParams params);
   std::uint32_t add(std::uint32_t a, std::uint32_t b);
   std::uint32_t scale(std::uint32_t in, float factor);
   std::uint32_t select_rows(std::uint32_t in);

@@ -47,12 +47,47 @@ std::uint32_t GraphWriter::rope(std::uint32_t in, RopeParams params, bool factor
 }
 
 std::uint32_t GraphWriter::attention(std::uint32_t q, std::uint32_t k, std::uint32_t v,
-                                     AttentionParams params, std::uint32_t group) {
+                                     AttentionParams params, std::uint32_t group, bool sinks) {
+  std::vector<std::uint32_t> weights;
+  if (sinks) weights.push_back(weight("sinks", {params.heads}));
   graph_.states.push_back({StateSpec::Kind::paged_kv, params.kv_heads, params.key_width, params.value_width,
                            params.window, 0, group});
   graph_.state_groups = std::max(graph_.state_groups, group + 1);
-  return append(params, {q, k, v}, {}, {params.heads * params.value_width, Rows::batch},
+  return append(params, {q, k, v}, std::move(weights), {params.heads * params.value_width, Rows::batch},
                 static_cast<std::int32_t>(graph_.states.size() - 1));
+}
+
+std::uint32_t GraphWriter::linear_blocks(std::uint32_t in, std::int64_t blocks, std::int64_t out_width) {
+  const std::uint32_t matrices = weight("blocks", {blocks, out_width / blocks, width(in) / blocks});
+  return append(LinearParams{blocks}, {in}, {matrices}, {out_width, rows(in)});
+}
+
+std::uint32_t GraphWriter::route(std::uint32_t scores, RouteParams params, bool bias) {
+  std::vector<std::uint32_t> weights;
+  if (bias) weights.push_back(weight("route.bias", {width(scores)}));
+  return append(params, {scores}, std::move(weights), {width(scores), rows(scores)});
+}
+
+std::uint32_t GraphWriter::experts(std::uint32_t x, std::uint32_t chosen, ExpertsParams params,
+                                   std::int64_t inner, bool biases) {
+  const std::int64_t count = width(chosen), outer = width(x);
+  std::vector<std::uint32_t> weights{weight("gate", {count, inner, outer}),
+                                     weight("up", {count, inner, outer}),
+                                     weight("down", {count, outer, inner})};
+  if (biases) {
+    weights.push_back(weight("gate.bias", {count, inner}));
+    weights.push_back(weight("up.bias", {count, inner}));
+    weights.push_back(weight("down.bias", {count, outer}));
+  }
+  return append(params, {x, chosen}, std::move(weights), {outer, rows(x)});
+}
+
+std::uint32_t GraphWriter::slice(std::uint32_t in, SliceParams params) {
+  return append(params, {in}, {}, {width(in) / params.group_width * params.width, rows(in)});
+}
+
+std::uint32_t GraphWriter::join(std::uint32_t a, std::uint32_t b, JoinParams params) {
+  return append(params, {a, b}, {}, {params.groups * (params.a_width + params.b_width), rows(a)});
 }
 
 std::uint32_t GraphWriter::activate(std::uint32_t in, ActivateParams::Kind kind) {

@@ -2,6 +2,7 @@
 // Weights are f32 here; codecs are the matter of codecs_test.cpp.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "hal/conformance/graphs.h"
@@ -138,6 +139,57 @@ void add_attention_cases(std::vector<OpCase>& cases) {
   }
 }
 
+Graph experts_graph(RouteParams route, ExpertsParams params, std::int64_t inner, bool biases) {
+  GraphWriter g(64);
+  const std::uint32_t x = g.embed(64);
+  const std::uint32_t scores = g.scale(g.linear(x, 8, "router"), 3.0F);
+  return g.finish(g.experts(x, g.route(scores, route, biases), params, inner, biases));
+}
+
+void add_expert_cases(std::vector<OpCase>& cases) {
+  RouteParams best, grouped;
+  best.used = 3;
+  grouped.scoring = RouteParams::Scoring::sigmoid;
+  grouped.used = 2;
+  grouped.groups = 4;
+  grouped.groups_used = 2;
+  grouped.scale = 2.5F;
+  const ExpertsParams silu{{ActivateParams::Kind::silu}, 3},
+      clamped{{ActivateParams::Kind::silu_clamped, 1.5F}, 2};
+  cases.push_back({"experts", [=] { return experts_graph(best, silu, 96, false); }, "f32", 0, {1e-5, 0}});
+  cases.push_back({"experts_odd", [=] { return experts_graph(best, silu, 37, false); }, "f32", 0, {1e-5, 0}});
+  cases.push_back({"experts_grouped_biased",
+                   [=] { return experts_graph(grouped, clamped, 48, true); },
+                   "f32",
+                   0,
+                   {1e-5, 0}});
+}
+
+// Latent attention in small: parts of heads, a matrix for each head, one key head with rotary columns at its
+// end.
+Graph latent_graph() {
+  GraphWriter g(96);
+  const std::uint32_t x = g.embed(32);
+  const std::uint32_t q = g.linear(x, 4 * 24, "q"), kv = g.linear(x, 32 + 8, "kv");
+  RopeParams rope{.head_width = 40, .first_column = 32, .rotary_width = 8};
+  const std::uint32_t plain = g.linear_blocks(g.slice(q, {24, 0, 16}), 4, 4 * 32);
+  const std::uint32_t queries = g.rope(g.join(plain, g.slice(q, {24, 16, 8}), {4, 32, 8}), rope);
+  const std::uint32_t value = g.slice(kv, {40, 0, 32});
+  const AttentionParams params{4, 1, 40, 32, 0.2F};
+  const std::uint32_t out = g.attention(queries, g.rope(kv, rope), value, params, 0, true);
+  return g.finish(g.slice(out, {32, 4, 24}));
+}
+
+void add_latent_cases(std::vector<OpCase>& cases) {
+  cases.push_back({"latent_attention_with_sinks", [] { return latent_graph(); }, "f32", 0, {1e-5, 0}});
+}
+
+bool runs_on(const Backend& backend, const Graph& graph) {
+  const Codec* f32 = find_codec("f32");
+  return std::all_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node& node) { return backend.supports(graph, node, f32); });
+}
+
 struct Case {
   OpCase op;
   Target target;
@@ -153,9 +205,14 @@ std::vector<Case> cases() {
   add_norm_cases(ops);
   add_rope_cases(ops);
   add_attention_cases(ops);
+  add_expert_cases(ops);
+  add_latent_cases(ops);
   std::vector<Case> all;
   for (const Target& target : targets()) {
-    for (const OpCase& op : ops) all.push_back({op, target});
+    const std::unique_ptr<Backend> backend = target.open(1);
+    for (const OpCase& op : ops) {
+      if (backend != nullptr && runs_on(*backend, op.graph())) all.push_back({op, target});
+    }
   }
   return all;
 }

@@ -60,6 +60,13 @@ std::vector<unsigned char> random_vector(std::size_t elements, std::mt19937& ran
 
 }  // namespace
 
+// Of all matrices together, where the weight is a stack.
+std::size_t rows_of(const WeightSpec& spec) {
+  std::int64_t rows = 1;
+  for (std::size_t i = 0; i + 1 < spec.shape.size(); ++i) rows *= spec.shape[i];
+  return static_cast<std::size_t>(rows);
+}
+
 TestModel make_model(Graph graph, const Codec& codec, std::uint32_t seed, const Codec* table) {
   TestModel model;
   std::mt19937 random(seed);
@@ -71,10 +78,9 @@ TestModel make_model(Graph graph, const Codec& codec, std::uint32_t seed, const 
                                                  : &codec;
     const auto columns = static_cast<std::size_t>(spec.shape.back());
     model.codecs.push_back(stored);
-    model.bytes.push_back(
-        spec.shape.size() == 1
-            ? random_vector(columns, random)
-            : random_weight(*stored, static_cast<std::size_t>(spec.shape[0]), columns, is_table, random));
+    model.bytes.push_back(spec.shape.size() == 1
+                              ? random_vector(columns, random)
+                              : random_weight(*stored, rows_of(spec), columns, is_table, random));
   }
   model.graph = std::move(graph);
   return model;

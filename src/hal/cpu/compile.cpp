@@ -66,7 +66,7 @@ struct Walker {
 
 // Of two groups and a row, where the matrix is decoded as it is read.
 std::size_t decoded_floats(const Matrix& matrix) {
-  if (matrix.packed != nullptr) return 0;
+  if (kind_for(*matrix.codec)) return 0;
   return 2 * matrix.shape.group_bytes / sizeof(float) + static_cast<std::size_t>(matrix.inputs);
 }
 
@@ -113,6 +113,12 @@ Result<> CpuPlan::build(std::span<const Weight> weights, int threads) {
   auto store = WeightStore::open(segment_, weights, kernels_, *pool_);
   if (!store) return tl::unexpected(store.error());
   weights_ = std::move(*store);
+  row_sequence_.resize(static_cast<std::size_t>(options_.max_rows));
+  return place_all(weights, pool_->workers());
+}
+
+// Needs no more of the weights than their shapes.
+Result<> CpuPlan::place_all(std::span<const Weight> weights, int workers) {
   program_ = fuse(segment_, [&](std::uint32_t a, std::uint32_t b) {
     return weights[a].codec == weights[b].codec && weights[a].shape == weights[b].shape;
   });
@@ -121,9 +127,8 @@ Result<> CpuPlan::build(std::span<const Weight> weights, int threads) {
   measure_phases();
   finished_ = std::make_unique<std::atomic<int>[]>(static_cast<std::size_t>(options_.max_sequences) *
                                                    attention_.kv_heads);
-  row_sequence_.resize(static_cast<std::size_t>(options_.max_rows));
   if (auto placed = place_values(segment_.inputs); !placed) return placed;
-  return place_scratch();
+  return place_scratch(workers);
 }
 
 void CpuPlan::measure_phases() {
@@ -280,8 +285,8 @@ void CpuPlan::walk_scratch(Walk& walk) {
   if (columns > 0) walk.take(partials_, kPartialSlots * partial_floats_);
 }
 
-Result<> CpuPlan::place_scratch() {
-  scratch_.resize(static_cast<std::size_t>(pool_->workers()));
+Result<> CpuPlan::place_scratch(int workers) {
+  scratch_.resize(static_cast<std::size_t>(workers));
   cosines_.resize(ropes_.size());
   sines_.resize(ropes_.size());
   Walker sizes;
@@ -303,14 +308,15 @@ Result<MemoryEstimate> CpuPlan::estimate(const Kernels& kernels, int threads, co
   const auto state = KvStore::bytes_of(*segment.graph, states_of(segment), options, kernels.lanes);
   if (!state) return tl::unexpected(state.error());
   MemoryEstimate estimate{WeightStore::estimate(segment, weights, kernels), *state, 0};
-  // Panels and a handful of values as wide as the widest; logits for one row of each sequence.
-  std::int64_t widest = 0;
-  for (const ValueSpec& value : segment.graph->values) {
-    if (value.width != segment.graph->vocabulary) widest = std::max(widest, value.width);
+  for (const Weight& weight : weights) {
+    if (weight.codec == nullptr || weight.shape.empty())
+      return fail(Error::Code::invalid, "a weight without codec or shape");
   }
-  const std::int64_t rows = options.max_rows + std::int64_t{kLocalRows} * threads;
-  estimate.scratch =
-      static_cast<std::size_t>(rows * widest * 6 * 4 + options.max_sequences * segment.graph->vocabulary * 4);
+  // Address space is free until it is touched: the same places are taken as in a plan that runs.
+  CpuPlan plan(kernels, segment, options);
+  plan.weights_ = WeightStore::shapes(segment, weights, kernels);
+  if (auto placed = plan.place_all(weights, threads); !placed) return tl::unexpected(placed.error());
+  estimate.scratch = plan.scratch_bytes_;
   return estimate;
 }
 

@@ -103,8 +103,9 @@ class CpuPlan final : public Plan {
 
   CpuPlan(const Kernels& kernels, const Segment& segment, const PlanOptions& options);
   Result<> build(std::span<const Weight> weights, int threads);
+  Result<> place_all(std::span<const Weight> weights, int workers);
   Result<> place_values(std::span<const std::uint32_t> inputs);
-  Result<> place_scratch();
+  Result<> place_scratch(int workers);
   template <class Walk>
   void walk_scratch(Walk& walk);
   void measure_phases();

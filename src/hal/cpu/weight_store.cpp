@@ -171,6 +171,20 @@ Result<WeightStore> WeightStore::open(const Segment& segment, std::span<const We
   return store;
 }
 
+WeightStore WeightStore::shapes(const Segment& segment, std::span<const Weight> weights,
+                                const Kernels& kernels) {
+  const WeightUse use(segment);
+  WeightStore store;
+  store.matrices_.resize(weights.size());
+  store.vectors_.resize(weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i].codec == nullptr || weights[i].shape.empty() || (!use.matrix[i] && !use.looked_up[i]))
+      continue;
+    store.matrices_[i].assign(dimensions_of(weights[i].shape).count, shaped(weights[i], kernels));
+  }
+  return store;
+}
+
 std::size_t WeightStore::estimate(const Segment& segment, std::span<const Weight> weights,
                                   const Kernels& kernels) {
   const WeightUse use(segment);

@@ -38,6 +38,8 @@ class WeightStore {
  public:
   static Result<WeightStore> open(const Segment& segment, std::span<const Weight> weights,
                                   const Kernels& kernels, util::ThreadPool& pool);
+  // Without data: shapes only, for plans that never run.
+  static WeightStore shapes(const Segment& segment, std::span<const Weight> weights, const Kernels& kernels);
   static std::size_t estimate(const Segment& segment, std::span<const Weight> weights,
                               const Kernels& kernels);
 

@@ -10,9 +10,25 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 6> kHfNames{
-    "BertModel",    "BertForMaskedLM", "BertForSequenceClassification",
-    "RobertaModel", "XLMRobertaModel", "XLMRobertaForSequenceClassification"};
+constexpr std::array<std::string_view, 3> kHfNames{"BertModel", "BertForMaskedLM",
+                                                   "BertForSequenceClassification"};
+
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"embeddings.word_embeddings", "token_embd"},
+    {"embeddings.position_embeddings", "position_embd"},
+    {"embeddings.token_type_embeddings", "token_types"},
+    {"embeddings.LayerNorm", "token_embd_norm"},
+    {"attention.self.query", "attn_q"},
+    {"attention.self.key", "attn_k"},
+    {"attention.self.value", "attn_v"},
+    {"attention.output.dense", "attn_output"},
+    {"attention.output.LayerNorm", "attn_output_norm"},
+    {"intermediate.dense", "ffn_up"},
+    {"output.dense", "ffn_down"},
+    {"output.LayerNorm", "layer_output_norm"},
+    {"pooler.dense", "cls"},
+    {"classifier", "cls.output"},
+});
 
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
@@ -38,6 +54,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_bert;
-const Architecture arch_bert{"bert", kHfNames, build};
+const Architecture arch_bert{"bert", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,17 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"FalconForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"word_embeddings", "token_embd"},
+    {"ln_attn", "attn_norm_2"},
+    {"ln_mlp", "attn_norm"},
+    {"self_attention.query_key_value", "attn_qkv", HfChange::fused_heads},
+    {"self_attention.dense", "attn_output"},
+    {"mlp.dense_h_to_4h", "ffn_up"},
+    {"mlp.dense_4h_to_h", "ffn_down"},
+    {"ln_f", "output_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -31,6 +42,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_falcon;
-const Architecture arch_falcon{"falcon", kHfNames, build};
+const Architecture arch_falcon{"falcon", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

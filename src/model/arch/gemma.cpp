@@ -31,6 +31,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_gemma;
-const Architecture arch_gemma{"gemma", kHfNames, build};
+const Architecture arch_gemma{"gemma", kHfNames, build, {.norms_add_one = true}};
 
 }  // namespace pensieve::model

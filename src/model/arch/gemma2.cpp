@@ -15,6 +15,12 @@ constexpr std::array<std::string_view, 1> kHfNames{"Gemma2ForCausalLM"};
 // The 27B model scales scores by the width of a head of an evenly split row; files do not say so.
 constexpr std::size_t kLayersOf27B = 46;
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"post_attention_layernorm", "post_attention_norm"},
+    {"pre_feedforward_layernorm", "ffn_norm"},
+    {"post_feedforward_layernorm", "post_ffw_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -43,6 +49,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_gemma2;
-const Architecture arch_gemma2{"gemma2", kHfNames, build};
+const Architecture arch_gemma2{"gemma2", kHfNames, build, {.tensors = kHfTensors, .norms_add_one = true}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"Glm4ForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"post_self_attn_layernorm", "post_attention_norm"},
+    {"post_mlp_layernorm", "post_ffw_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -30,6 +35,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_glm4;
-const Architecture arch_glm4{"glm4", kHfNames, build};
+const Architecture arch_glm4{"glm4", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

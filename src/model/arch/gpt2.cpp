@@ -10,6 +10,18 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"GPT2LMHeadModel"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"wte", "token_embd"},
+    {"wpe", "position_embd"},
+    {"ln_1", "attn_norm"},
+    {"ln_2", "ffn_norm"},
+    {"ln_f", "output_norm"},
+    {"attn.c_attn", "attn_qkv", HfChange::transposed},
+    {"attn.c_proj", "attn_output", HfChange::transposed},
+    {"mlp.c_fc", "ffn_up", HfChange::transposed},
+    {"mlp.c_proj", "ffn_down", HfChange::transposed},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -28,6 +40,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_gpt2;
-const Architecture arch_gpt2{"gpt2", kHfNames, build};
+const Architecture arch_gpt2{"gpt2", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

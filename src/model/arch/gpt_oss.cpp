@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"GptOssForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"post_attention_layernorm", "post_attention_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -34,6 +38,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_gpt_oss;
-const Architecture arch_gpt_oss{"gpt-oss", kHfNames, build};
+const Architecture arch_gpt_oss{"gpt-oss", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,17 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"GPTNeoXForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"embed_in", "token_embd"},
+    {"embed_out", "output"},
+    {"post_attention_layernorm", "ffn_norm"},
+    {"attention.query_key_value", "attn_qkv", HfChange::fused_heads},
+    {"attention.dense", "attn_output"},
+    {"mlp.dense_h_to_4h", "ffn_up"},
+    {"mlp.dense_4h_to_h", "ffn_down"},
+    {"final_layer_norm", "output_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -33,6 +44,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_gptneox;
-const Architecture arch_gptneox{"gptneox", kHfNames, build};
+const Architecture arch_gptneox{"gptneox", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

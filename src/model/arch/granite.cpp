@@ -32,6 +32,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_granite;
-const Architecture arch_granite{"granite", kHfNames, build};
+const Architecture arch_granite{"granite", kHfNames, build, {.halves = true}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kHfNames{"GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"block_sparse_moe.router.layer", "ffn_gate_inp"},
+    {"block_sparse_moe.input_linear", "ffn_gate_up_exps", HfChange::halves},
+    {"block_sparse_moe.output_linear", "ffn_down_exps"},
+    {"shared_mlp.input_linear", "ffn_up_shexp"},
+    {"shared_mlp.output_linear", "ffn_down_shexp"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -33,6 +41,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_granitemoe;
-const Architecture arch_granitemoe{"granitemoe", kHfNames, build};
+const Architecture arch_granitemoe{"granitemoe", kHfNames, build, {.tensors = kHfTensors, .halves = true}};
 
 }  // namespace pensieve::model

@@ -36,6 +36,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_llama;
-const Architecture arch_llama{"llama", kHfNames, build};
+const Architecture arch_llama{"llama", kHfNames, build, {.halves = true}};
 
 }  // namespace pensieve::model

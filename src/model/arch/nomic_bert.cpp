@@ -9,7 +9,7 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 1> kHfNames{"NomicBertModel"};
+constexpr std::array<std::string_view, 0> kHfNames{};  // its folders come with code of their own
 
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"Olmo2ForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"post_attention_layernorm", "post_attention_norm"},
+    {"post_feedforward_layernorm", "post_ffw_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -30,6 +35,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_olmo2;
-const Architecture arch_olmo2{"olmo2", kHfNames, build};
+const Architecture arch_olmo2{"olmo2", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

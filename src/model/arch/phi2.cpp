@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"PhiForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"self_attn.dense", "attn_output"},
+    {"mlp.fc1", "ffn_up"},
+    {"mlp.fc2", "ffn_down"},
+    {"final_layernorm", "output_norm"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -31,6 +38,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_phi2;
-const Architecture arch_phi2{"phi2", kHfNames, build};
+const Architecture arch_phi2{"phi2", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

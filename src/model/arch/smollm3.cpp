@@ -31,6 +31,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_smollm3;
-const Architecture arch_smollm3{"smollm3", kHfNames, build};
+const Architecture arch_smollm3{"smollm3", kHfNames, build, {.halves = true}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,18 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"GPTBigCodeForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"wte", "token_embd"},
+    {"wpe", "position_embd"},
+    {"ln_1", "attn_norm"},
+    {"ln_2", "ffn_norm"},
+    {"ln_f", "output_norm"},
+    {"attn.c_attn", "attn_qkv"},
+    {"attn.c_proj", "attn_output"},
+    {"mlp.c_fc", "ffn_up"},
+    {"mlp.c_proj", "ffn_down"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -28,6 +40,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_starcoder;
-const Architecture arch_starcoder{"starcoder", kHfNames, build};
+const Architecture arch_starcoder{"starcoder", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kHfNames{"Starcoder2ForCausalLM"};
 
+constexpr auto kHfTensors = std::to_array<HfTensor>({
+    {"mlp.c_fc", "ffn_up"},
+    {"mlp.c_proj", "ffn_down"},
+});
+
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
   if (!config) return tl::unexpected(std::move(config).error());
@@ -31,6 +36,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_starcoder2;
-const Architecture arch_starcoder2{"starcoder2", kHfNames, build};
+const Architecture arch_starcoder2{"starcoder2", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/formats/gguf.h"
+#include "model/formats/hf_folder.h"
 #include "model/formats/recognise.h"
 #include "model/loaded_model.h"
 #include "util/mapped_file.h"
@@ -27,8 +28,16 @@ tl::unexpected<Error> refuse(Error error, const std::string& path) {
 
 Result<std::unique_ptr<ModelFile>> examine_model_file(const std::string& path) {
   std::error_code ignored;
+  if (is_hf_folder(path)) {
+    Result<std::unique_ptr<ModelFile>> folder = open_hf_folder(path);
+    if (!folder) return refuse(std::move(folder).error(), path);
+    return folder;
+  }
   if (std::filesystem::is_directory(path, ignored)) {
-    return refuse({Error::Code::unsupported, "is a directory; give the path of a GGUF file"}, path);
+    return refuse(
+        {Error::Code::unsupported,
+         "is a directory without a config.json; give the path of a GGUF file or of a SafeTensors folder"},
+        path);
   }
   Result<util::MappedFile> file = util::MappedFile::open(path);
   if (!file) return tl::unexpected(std::move(file).error());

@@ -71,7 +71,7 @@ std::string describe(std::string_view text) {
     if (text.substr(0, signature.bytes.size()) == signature.bytes) return std::string(signature.description);
   }
   if (is_safetensors(text))
-    return "a SafeTensors file, which this version cannot load yet: use the model's GGUF file";
+    return "a SafeTensors file: give the folder that it lies in, with its config.json and tokenizer.json";
   const std::size_t first = std::min(text.find_first_not_of(" \t\r\n"), text.size());
   const std::string_view visible = text.substr(first);
   if (starts_with_ignoring_case(visible, "<!doctype") || starts_with_ignoring_case(visible, "<html") ||
