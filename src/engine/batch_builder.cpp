@@ -67,7 +67,8 @@ Draw BatchBuilder::draw_for(const OutputRow& output) const {
           .random = random_of(sequence),
           .history = sequence.tokens,
           .allowed = {},
-          .wants_logits = !output.next_token || sequence.generation->wants_logprobs()};
+          .wants_logits = !output.next_token || sequence.generation->wants_logprobs() ||
+                          sequence.generation->request.constraint.has_value()};  // restricted on the host
 }
 
 }  // namespace pensieve::engine
