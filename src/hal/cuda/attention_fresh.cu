@@ -361,8 +361,8 @@ __global__ void __launch_bounds__(kThreads) fresh_kernel(const __grid_constant__
 template <int W>
 void run(const AttentionLaunch& a, cudaStream_t stream) {
   cudaFuncSetAttribute(fresh_kernel<W>, cudaFuncAttributeMaxDynamicSharedMemorySize, Shape<W>::kBytes);
-  launch(fresh_kernel<W>, dim3(a.state.kv_heads * fresh_head_chunks(a), a.splits, a.rows), kThreads,
-         Shape<W>::kBytes, stream, a);
+  launch_as(true, fresh_kernel<W>, dim3(a.state.kv_heads * fresh_head_chunks(a), a.splits, a.rows), kThreads,
+            Shape<W>::kBytes, stream, a);
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ __device__ __forceinline__ void attend_tokens(const AttentionLaunch& a, const st
 }
 
 template <int W>
-__global__ void __launch_bounds__(kThreads) tiled_kernel(AttentionLaunch a) {
+__global__ void __launch_bounds__(kThreads, 3) tiled_kernel(AttentionLaunch a) {
   extern __shared__ __align__(128) unsigned char shared[];  // two stages of keys and values
   constexpr int kStage = kTokens * W * 4;
   wait_for_predecessor();

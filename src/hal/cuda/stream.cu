@@ -176,7 +176,12 @@ struct Room {
   int fewest;  // slots
 };
 Room room_of_device() {
-  return overlaps_launches() ? Room{150 << 10, 225 << 10, 2} : Room{100 << 10, 160 << 10, kCopySlots};
+  int device = 0, largest = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&largest, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (largest >= 226 << 10) return {150 << 10, 225 << 10, 2};
+  const std::size_t all = static_cast<std::size_t>(largest > 2048 ? largest - 1024 : 0);
+  return {all, all, kCopySlots};
 }
 
 // Long rows of narrow formats get two segments a slot when the ring then still has three slots.
@@ -230,9 +235,9 @@ void run(const LinearLaunch& l, cudaStream_t stream) {
       shape.shared() + static_cast<std::size_t>(R) * (shape.row_bytes + shape.meta_bytes);
   cudaFuncSetAttribute(stream_kernel<kQuantized, R, kGated>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                        static_cast<int>(bytes));
-  launch(stream_kernel<kQuantized, R, kGated>,
-         static_cast<unsigned>(std::min(l.multiprocessors, shape.outputs)), kThreads, bytes, stream, l,
-         shape);
+  launch_as(true, stream_kernel<kQuantized, R, kGated>,
+            static_cast<unsigned>(std::min(l.multiprocessors, shape.outputs)), kThreads, bytes, stream, l,
+            shape);
 }
 
 template <bool kQuantized>
