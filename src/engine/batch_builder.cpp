@@ -67,8 +67,7 @@ Draw BatchBuilder::draw_for(const OutputRow& output) const {
           .random = random_of(sequence),
           .history = sequence.tokens,
           .allowed = {},
-          .wants_logits = !output.next_token || sequence.generation->wants_logprobs() ||
-                          sequence.generation->request.constraint.has_value()};  // restricted on the host
+          .wants_logits = !output.next_token || sequence.generation->wants_logprobs()};
 }
 
 }  // namespace pensieve::engine
