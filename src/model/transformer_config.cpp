@@ -114,15 +114,14 @@ void read_heads(HyperParameters& from, TransformerConfig& config) {
       static_cast<float>(scale > 0.0 ? scale : 1.0 / std::sqrt(static_cast<double>(config.key_width)));
 }
 
-// The rows of the embedding: as many as the tokenizer lists, or more where a model was padded.
+// The vocabulary is what the tokenizer lists; files without one give a number.
 void read_vocabulary(const Metadata& metadata, HyperParameters& from, TransformerConfig& config) {
   const std::vector<std::string>* tokens = metadata.texts("tokenizer.ggml.tokens");
-  const bool listed = tokens != nullptr && !tokens->empty();
-  const std::int64_t tokens_listed = listed ? static_cast<std::int64_t>(tokens->size()) : 0;
-  config.vocabulary = listed && !from.has("vocab_size")
-                          ? tokens_listed
+  config.vocabulary = tokens != nullptr && !tokens->empty()
+                          ? static_cast<std::int64_t>(tokens->size())
                           : from.required_integer("vocab_size", {1, kMostTokens});
-  config.vocabulary = std::max(config.vocabulary, tokens_listed);
+  // Only SafeTensors folders say so: their embeddings may have more rows than there are tokens.
+  config.vocabulary = std::max(config.vocabulary, from.integer("embedding_rows", 1, {1, kMostTokens}));
 }
 
 }  // namespace

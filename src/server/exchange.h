@@ -64,6 +64,9 @@ class Exchange {
   // suspending while the client is too far behind, so that a slow reader slows only itself.
   virtual void begin_events() = 0;
   virtual void send_event(std::string_view name, std::string_view data) = 0;
+  // The same for a stream of JSON objects, one a line; `json` has no newline.
+  virtual void begin_lines() = 0;
+  virtual void send_line(std::string_view json) = 0;
   virtual Task<void> flush() = 0;
   // Turns the connection into a WebSocket instead of replying; an error says why the request does not ask for
   // one. Messages have at most `most_bytes`. The socket must go before the exchange.

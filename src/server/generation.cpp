@@ -34,7 +34,8 @@ class Run {
                     "generation_stopped");
       }
       heard_[entry.generation].anything = true;
-      const bool text = std::holds_alternative<TextDelta>(entry.event.what);
+      const bool text = std::holds_alternative<TextDelta>(entry.event.what) ||
+                        std::holds_alternative<ToolCallDelta>(entry.event.what);
       held_.push_back(std::move(entry));
       if (text ||
           std::all_of(heard_.begin(), heard_.end(), [](const Heard& heard) { return heard.anything; }))

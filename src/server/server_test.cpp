@@ -91,6 +91,31 @@ TEST_F(ServerTest, StreamsAChatAndServesTheNextRequest) {
   EXPECT_EQ(client.ask(get("/livez")).status, 200);
 }
 
+TEST_F(ServerTest, ToolCallsArriveWholeAndInPieces) {
+  begin();
+  model().set_script({{0, Started{5, 0}},
+                      {0, ToolCallDelta{0, "call_1", "add", {}}},
+                      {0, ToolCallDelta{0, {}, {}, "{\"a\""}},
+                      {0, ToolCallDelta{0, {}, {}, ":1}"}},
+                      {0, ToolCallDelta{1, "call_2", "now", "{}"}},
+                      {0, Finished{FinishReason::tool_calls, "", Usage{5, 0, 9, 0}, {}}}});
+  const Json choice = json(ask(post(kChat, kHi)))["choices"][0];
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_EQ(
+      util::to_json(choice["message"]["tool_calls"]),
+      R"([{"id":"call_1","type":"function","function":{"name":"add","arguments":"{\"a\":1}"}},{"id":"call_2","type":"function","function":{"name":"now","arguments":"{}"}}])");
+  const std::string stream = ask(post(kChat, kHiStream)).body;
+  for (
+      const char* piece :
+      {R"("delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"add","arguments":""}}]})",
+       R"("delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]})",
+       R"("delta":{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]})",
+       R"("finish_reason":"tool_calls")"}) {
+    EXPECT_THAT(stream, HasSubstr(piece));
+  }
+}
+
 TEST_F(ServerTest, UsageChunkComesOnlyWhenAsked) {
   begin();
   model().set_script(testing::hello());
@@ -249,7 +274,7 @@ TEST_F(ServerTest, SmallEndpointsAnswer) {
   EXPECT_EQ(json(ask(post("/apply-template", kHi)))["prompt"], "<Hi>");
   EXPECT_EQ(json(ask(post("/v1/chat/completions/input_tokens", kHi)))["input_tokens"], 1);
   EXPECT_EQ(json(ask(get("/props")))["default_generation_settings"]["n_ctx"], 64);
-  EXPECT_THAT(ask(get("/")).body, HasSubstr("<html"));
+  EXPECT_THAT(ask(get("/", "accept: text/html\r\n")).body, HasSubstr("<html"));
   const std::string metrics = ask(get("/metrics")).body;
   EXPECT_THAT(metrics, HasSubstr("pensieve_prompt_tokens_total{model=\"fake/model:1\"} 7\n"));
   EXPECT_THAT(

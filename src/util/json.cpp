@@ -110,6 +110,11 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
+  // The library takes a zero byte for the end of the text and would not look at what follows it.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    return fail(Error::Code::invalid, "not valid JSON: a zero byte at byte " + std::to_string(zero), {},
+                "invalid_json");
+  }
   // The library skips a byte order mark; RFC 8259 allows that, and clients on some systems send one.
   TreeBuilder builder(limits);
   try {

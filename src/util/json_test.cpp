@@ -34,6 +34,13 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"[1,]", "line 1, column 4"}, std::pair{"{\"a\" 1}", "line 1"},
                     std::pair{"// c\n1", "line 1"}));
 
+TEST(ParseJson, RefusesZeroBytesWhereverTheyAre) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"{}\0"s, "{}\0garbage"s, "\0{}"s, "[1,\0 2]"s, "\"a\0b\""s}) {
+    EXPECT_FALSE(parse_json(text)) << text.size();
+  }
+}
+
 TEST(ParseJson, LimitsDepthAndCount) {
   EXPECT_TRUE(parse_json(std::string(64, '[') + std::string(64, ']')));
   const auto deep = parse_json(std::string(200000, '['));

@@ -31,7 +31,7 @@ class Server:
 
     def ask(self, method, path, body=None):
         connection = http.client.HTTPConnection(*self.address, timeout=120)
-        connection.request(method, path, None if body is None else json.dumps(body), {"content-type": "application/json"})
+        connection.request(method, path, None if body is None else json.dumps(body), {"content-type": "application/json", "accept": "text/html, */*"})
         response = connection.getresponse()
         data = response.read()
         connection.close()

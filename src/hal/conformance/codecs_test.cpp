@@ -103,6 +103,27 @@ TEST_P(EveryLinear, AgreesWithTheReference) {
   }
 }
 
+// Devices take other kernels for hundreds of rows, and for gates there.
+TEST_P(EveryLinear, AgreesForManyRows) {
+  const Codec& codec = *GetParam().codec;
+  const std::int64_t width = 256, hidden = 512;
+  GraphWriter g(width);
+  const std::uint32_t x = g.embed(width);
+  const std::uint32_t inner =
+      g.activate_gated(g.linear(x, hidden, "gate"), g.linear(x, hidden, "up"), ActivateParams::Kind::silu);
+  const TestModel model = make_model(g.finish(g.add(x, g.linear(inner, width, "down", true))), codec, 5);
+  Session::Options options;
+  options.max_rows = 300;
+  const auto wanted = Session::open(reference_target(), model, options);
+  const auto got = Session::open(GetParam().target, model, options);
+  if (wanted == nullptr || got == nullptr) return;
+  const std::vector<Piece> pieces{{0, random_tokens(290, width, 7)}, {1, random_tokens(10, width, 8), false}};
+  Tolerance tolerance = tolerance_for(codec);
+  tolerance.largest *= 3;
+  tolerance.mean_square *= 3;
+  expect_close(wanted->step(pieces), got->step(pieces), tolerance);
+}
+
 struct ModelCase {
   CodecCase base;
   std::string kv;

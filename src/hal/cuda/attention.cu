@@ -20,6 +20,60 @@ __device__ __forceinline__ void encode_q8_0(float x, unsigned char* row, int col
   if (column % 32 == 0) *reinterpret_cast<__half*>(block) = __float2half(d);
 }
 
+__device__ __forceinline__ void store_one(const AttentionLaunch& a, unsigned char* to, int column,
+                                          float value) {
+  if (a.state.kept == Kept::f16) {
+    reinterpret_cast<__half*>(to)[column] = __float2half(value);
+  } else {
+    reinterpret_cast<float*>(to)[column] = value;
+  }
+}
+
+// A block for a row, a thread for two columns of a head that turn together: query heads are turned in place,
+// keys turned and stored, values stored. For keys and values kept as f16 or f32.
+__global__ void __launch_bounds__(256) store_rows(AttentionLaunch a) {
+  wait_for_predecessor();
+  const std::size_t row = blockIdx.x;
+  const int kv_heads = a.state.kv_heads, key_pairs = (a.state.key_width + 1) / 2;
+  const int position = a.index.positions[row];
+  const int page = a.pages[a.page_starts[a.index.row_sequence[row]] + position / a.state.page_tokens];
+  const std::size_t first =
+      static_cast<std::size_t>(page) * kv_heads * a.state.page_tokens + position % a.state.page_tokens;
+  const int first_head = a.q_rope.turns != nullptr ? 0 : a.heads;
+  for (int i = threadIdx.x; i < (a.heads + kv_heads - first_head) * key_pairs; i += blockDim.x) {
+    const int head = first_head + i / key_pairs, pair = i % key_pairs;
+    const bool is_key = head >= a.heads;
+    const float* from = is_key ? a.k + (row * kv_heads + head - a.heads) * a.state.key_width
+                               : a.q + (row * a.heads + head) * a.state.key_width;
+    const RopeArgs& rope = is_key ? a.k_rope : a.q_rope;
+    const int pairs = rope.turns != nullptr ? rope.rotary_width / 2 : 0;
+    const bool split = pair < pairs && !rope.interleaved;
+    const int near = split ? pair : 2 * pair, far = split ? pair + pairs : 2 * pair + 1;
+    const bool has_far = far < a.state.key_width;
+    const float x = from[near], y = has_far ? from[far] : 0.0F;
+    const float2 turn = pair < pairs ? rope.turns[row * pairs + pair] : float2{1.0F, 0.0F};
+    const float turned[2] = {x * turn.x - y * turn.y, x * turn.y + y * turn.x};
+    if (is_key) {
+      unsigned char* to =
+          a.state.keys +
+          (first + static_cast<std::size_t>(head - a.heads) * a.state.page_tokens) * a.state.key_bytes;
+      store_one(a, to, near, turned[0]);
+      if (has_far) store_one(a, to, far, turned[1]);
+    } else {
+      float* to = a.q + (row * a.heads + head) * a.state.key_width;
+      to[near] = turned[0];
+      if (has_far) to[far] = turned[1];
+    }
+  }
+  for (int i = threadIdx.x; i < kv_heads * a.state.value_width; i += blockDim.x) {
+    const int head = i / a.state.value_width, column = i % a.state.value_width;
+    store_one(
+        a,
+        a.state.values + (first + static_cast<std::size_t>(head) * a.state.page_tokens) * a.state.value_bytes,
+        column, a.v[row * kv_heads * a.state.value_width + i]);
+  }
+}
+
 // Grid (rows, heads + 2 kv heads): query heads are turned in place; keys are turned and stored; values are
 // stored.
 __global__ void __launch_bounds__(128) store_heads(AttentionLaunch a) {
@@ -295,6 +349,7 @@ void launch_grouped(const AttentionLaunch& a, int rows, cudaStream_t stream) {
 }  // namespace
 
 void store_kv(const AttentionLaunch& a, cudaStream_t stream) {
+  if (a.state.kept != Kept::q8_0) return launch(store_rows, a.rows, 256, 0, stream, a);
   launch(store_heads, dim3(a.rows, a.heads + 2 * a.state.kv_heads), 128, 0, stream, a);
 }
 

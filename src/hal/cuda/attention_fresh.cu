@@ -18,7 +18,8 @@ struct Shape {
   static constexpr int kStageBytes = kTokens * W * 4;  // keys, then values
   static constexpr int kTiles = kWarps * kStages * kStageBytes;
   static constexpr int kNew = kTiles, kQueries = kNew + kStageBytes, kBytes = kQueries + kHeads * W * 2;
-  static_assert(kWarps * kHeads * (W + 2) * 4 <= kTiles, "sums of warps take the place of tiles");
+  static_assert((kWarps * (W + 2) + 2 * kMostSplits) * kHeads * 4 <= kTiles,
+                "sums of warps take the place of tiles");
 };
 
 __device__ __forceinline__ void multiply(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
@@ -233,9 +234,13 @@ __device__ __forceinline__ Merged merge_warps(const float* parts, int head, int 
   return merged;
 }
 
+// A head's part of one split in `partials`: sums, then total and highest.
+template <int W>
+constexpr int kPart = W + 4;
+
 // The block that arrives last adds up the splits.
 template <int W>
-__device__ __forceinline__ void merge_splits(const AttentionLaunch& a, const Share& share) {
+__device__ __forceinline__ void merge_splits(const AttentionLaunch& a, const Share& share, float* shared) {
   __shared__ int arrived;
   __threadfence();
   __syncthreads();
@@ -245,20 +250,34 @@ __device__ __forceinline__ void merge_splits(const AttentionLaunch& a, const Sha
   if (arrived != a.splits - 1) return;
   __threadfence();
   if (threadIdx.x == 0) *counter = 0;
-  for (int i = threadIdx.x; i < share.heads * W; i += kThreads) {
-    const int head = share.first_head + i / W, column = i % W;
-    const float* parts = a.partials + (share.row * a.heads + head) * a.splits * (W + 2);
-    float highest = -INFINITY, sum = 0.0F, total = 0.0F;
-#pragma unroll 8
-    for (int s = 0; s < a.splits; ++s) highest = fmaxf(highest, __ldcg(parts + s * (W + 2) + W + 1));
+  const float* parts = a.partials + (share.row * a.heads + share.first_head) * a.splits * kPart<W>;
+  const int count = share.heads * a.splits;
+  float *highest = shared, *totals = shared + kHeads * kMostSplits;
+  for (int i = threadIdx.x; i < count; i += kThreads) {
+    const float2 two =
+        __ldcg(reinterpret_cast<const float2*>(parts + static_cast<std::size_t>(i) * kPart<W> + W));
+    totals[i] = two.x;
+    highest[i] = two.y;
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < share.heads * W / 4; i += kThreads) {
+    const int head = i / (W / 4), column = i % (W / 4) * 4, first = head * a.splits;
+    float top = -INFINITY, total = 0.0F;
+    for (int s = 0; s < a.splits; ++s) top = fmaxf(top, highest[first + s]);
+    float4 sum{0.0F, 0.0F, 0.0F, 0.0F};
 #pragma unroll 8
     for (int s = 0; s < a.splits; ++s) {
-      const float* part = parts + s * (W + 2);
-      const float weight = power_of(__ldcg(part + W + 1), highest);
-      sum += __ldcg(part + column) * weight;
-      total += __ldcg(part + W) * weight;
+      const float weight = power_of(highest[first + s], top);
+      const float4 part = __ldcg(
+          reinterpret_cast<const float4*>(parts + static_cast<std::size_t>(first + s) * kPart<W> + column));
+      total += totals[first + s] * weight;
+      sum.x += part.x * weight;
+      sum.y += part.y * weight;
+      sum.z += part.z * weight;
+      sum.w += part.w * weight;
     }
-    a.out[(share.row * a.heads + head) * W + column] = sum / total;
+    *reinterpret_cast<float4*>(a.out + (share.row * a.heads + share.first_head + head) * W + column) = {
+        sum.x / total, sum.y / total, sum.z / total, sum.w / total};
   }
 }
 
@@ -329,21 +348,21 @@ __global__ void __launch_bounds__(kThreads) fresh_kernel(const __grid_constant__
       a.out[at * W + column] = merged.sum / merged.total;
       continue;
     }
-    float* to = a.partials + (at * a.splits + blockIdx.y) * (W + 2);
+    float* to = a.partials + (at * a.splits + blockIdx.y) * kPart<W>;
     to[column] = merged.sum;
     if (column == 0) {
       to[W] = merged.total;
       to[W + 1] = merged.highest;
     }
   }
-  if (a.splits > 1) merge_splits<W>(a, share);
+  if (a.splits > 1) merge_splits<W>(a, share, parts + kWarps * kHeads * (W + 2));
 }
 
 template <int W>
 void run(const AttentionLaunch& a, cudaStream_t stream) {
   cudaFuncSetAttribute(fresh_kernel<W>, cudaFuncAttributeMaxDynamicSharedMemorySize, Shape<W>::kBytes);
-  launch(fresh_kernel<W>, dim3(a.state.kv_heads * fresh_head_chunks(a), a.splits, a.rows), kThreads,
-         Shape<W>::kBytes, stream, a);
+  launch_as(true, fresh_kernel<W>, dim3(a.state.kv_heads * fresh_head_chunks(a), a.splits, a.rows), kThreads,
+            Shape<W>::kBytes, stream, a);
 }
 
 }  // namespace

@@ -117,11 +117,11 @@ __device__ __forceinline__ void attend_tokens(const AttentionLaunch& a, const st
 }
 
 template <int W>
-__global__ void __launch_bounds__(kThreads) tiled_kernel(AttentionLaunch a) {
+__global__ void __launch_bounds__(kThreads, 3) tiled_kernel(AttentionLaunch a) {
   extern __shared__ __align__(128) unsigned char shared[];  // two stages of keys and values
   constexpr int kStage = kTokens * W * 4;
   wait_for_predecessor();
-  const int2 tile = a.tiles[blockIdx.x];
+  const int2 tile = a.tiles[gridDim.x - 1 - blockIdx.x];  // the longest ones first
   const int head = blockIdx.y, kv_head = head / (a.heads / a.state.kv_heads), lane = threadIdx.x % 32,
             warp = threadIdx.x / 32;
   const int end_row = min(a.index.sequence_starts[tile.x + 1], tile.y + kTileRows);

@@ -135,7 +135,11 @@ ScratchSizes scratch_sizes(const Graph& graph, const hal::Program& program, std:
       if (stored == Stored::f32) continue;
       sizes.bfloat = std::max(sizes.bfloat, stride * 2 * rows);
       if (part.paired >= 0) sizes.second = std::max(sizes.second, width * 4 * rows);
-      if (stored == Stored::blocks) sizes.decoded = std::max(sizes.decoded, width * stride * 2);
+      // Blocks are decoded for any number of rows; the others for wide products, which heads seldom have.
+      const bool wide =
+          rows >= kWideRows && stored != Stored::bf16 && graph.values[linear->input].rows == Rows::batch;
+      if (stored == Stored::blocks || wide)
+        sizes.decoded = std::max(sizes.decoded, width * stride * 2 * (wide && part.paired >= 0 ? 2 : 1));
     }
   }
   return sizes;
@@ -191,6 +195,7 @@ Result<std::unique_ptr<Plan>> CudaPlan::compile(int device, const Segment& segme
 
 Result<> CudaPlan::open_stream() {
   cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device_);
+  wide_ = wide_products();
   if (auto made = check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream"); !made)
     return made;
   return check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "make an event");

@@ -110,6 +110,7 @@ struct LinearLaunch {
   int multiprocessors = 132;
 };
 constexpr int kStreamRows = 4;  // up to so many rows weights are streamed past the input
+constexpr int kWideRows = 256;  // from so many on weights are decoded once and multiplied in wide tiles
 
 // One step's index data, on the device; the plan packs it into one copy.
 struct StepIndex {
@@ -150,7 +151,7 @@ struct AttentionLaunch {
   RopeArgs q_rope, k_rope;
   float* out = nullptr;
   int splits = 1;                 // parts of the visible positions, for few rows
-  float* partials = nullptr;      // [rows][heads][splits][value width + 2]
+  float* partials = nullptr;      // [rows][heads][splits][value width + 4]
   int* arrivals = nullptr;        // attend_fresh: zeros, [rows][kv heads]; zeros again afterwards
   const int* row_list = nullptr;  // rows for attend; null: all
   int listed = 0;
@@ -192,6 +193,11 @@ bool stream_norm_fits(const NormArgs& norm, int width);
 void linear_stream(const LinearLaunch& launch, cudaStream_t stream);  // parts all plain or all quantized
 void linear_vector(const LinearLaunch& launch, cudaStream_t stream);
 void linear_matrix(const LinearLaunch& launch, cudaStream_t stream);  // bf16 input; no pairs, no activation
+
+// gemm_wide.cu: bf16 weights and input. `wide_products`: whether the current device has what it takes;
+// linear_wide returns whether it started.
+bool wide_products();
+bool linear_wide(const LinearPart& part, const Prepared& input, int rows, cudaStream_t stream);
 
 // attention_fresh.cu: one row of each sequence; rotates, stores and attends in one launch.
 bool fresh_attention_fits(const AttentionLaunch& a);

@@ -44,23 +44,36 @@ __global__ void split(const unsigned char* blocks, std::size_t rows, Matrix m, u
   }
 }
 
-__global__ void decode_rows(Matrix m, std::uint32_t* out, int stride) {
+constexpr int kDecodeWarps = 4;
+
+// A lane decodes a group of 32; the warp turns them in shared memory, so that it writes whole lines.
+__global__ void __launch_bounds__(kDecodeWarps * 32) decode_rows(Matrix m, uint4* out, int stride) {
+  __shared__ uint4 turned[kDecodeWarps][128];
   wait_for_predecessor();
-  const int groups = stride / 32, held = (is_plain(m.stored) ? m.stride : m.columns) / 32;
+  const int groups = stride / 32, held = (is_plain(m.stored) ? m.stride : m.columns) / 32,
+            lane = threadIdx.x % 32;
   const std::size_t total = static_cast<std::size_t>(m.rows) * groups;
-  for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < total;
-       i += static_cast<std::size_t>(gridDim.x) * blockDim.x) {
-    const int row = static_cast<int>(i / groups), group = static_cast<int>(i % groups);
+  uint4* mine = turned[threadIdx.x / 32];
+  for (std::size_t first = (blockIdx.x * static_cast<std::size_t>(kDecodeWarps) + threadIdx.x / 32) * 32;
+       first < total; first += static_cast<std::size_t>(gridDim.x) * kDecodeWarps * 32) {
+    const std::size_t i = first + lane;
     float weights[32] = {};
-    if (group < held) read32(m, row, group, weights);
-    uint4* to = reinterpret_cast<uint4*>(out + (static_cast<std::size_t>(row) * stride + group * 32) / 2);
+    if (i < total && i % groups < held)
+      read32(m, static_cast<int>(i / groups), static_cast<int>(i % groups), weights);
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      to[j] = {pack_bfloat(weights[8 * j], weights[8 * j + 1]),
-               pack_bfloat(weights[8 * j + 2], weights[8 * j + 3]),
-               pack_bfloat(weights[8 * j + 4], weights[8 * j + 5]),
-               pack_bfloat(weights[8 * j + 6], weights[8 * j + 7])};
+      mine[lane * 4 + (j ^ (lane >> 1 & 3))] = {pack_bfloat(weights[8 * j], weights[8 * j + 1]),
+                                                pack_bfloat(weights[8 * j + 2], weights[8 * j + 3]),
+                                                pack_bfloat(weights[8 * j + 4], weights[8 * j + 5]),
+                                                pack_bfloat(weights[8 * j + 6], weights[8 * j + 7])};
     }
+    __syncwarp();
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int at = j * 32 + lane, group = at / 4;
+      if (first + group < total) out[first * 4 + at] = mine[group * 4 + (at % 4 ^ (group >> 1 & 3))];
+    }
+    __syncwarp();
   }
 }
 
@@ -90,8 +103,8 @@ void split_rows(const unsigned char* blocks, std::size_t rows, const Matrix& mat
 void decode_to_bf16(const Matrix& matrix, void* out, int stride, cudaStream_t stream) {
   const std::size_t groups = static_cast<std::size_t>(matrix.rows) * (stride / 32),
                     wanted = (groups + 127) / 128;
-  launch(decode_rows, static_cast<unsigned>(wanted < 8192 ? wanted : 8192), 128, 0, stream, matrix,
-         static_cast<std::uint32_t*>(out), stride);
+  launch(decode_rows, static_cast<unsigned>(wanted < 65536 ? wanted : 65536), kDecodeWarps * 32, 0, stream,
+         matrix, static_cast<uint4*>(out), stride);
 }
 
 }  // namespace pensieve::hal::cuda

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "hal/fusion.h"
 #include "hal/cuda/kernels.h"
 #include "hal/cuda/runtime.h"
 #include "hal/cuda/weights.h"
+#include "hal/fusion.h"
 
 namespace pensieve::hal::cuda {
 
@@ -97,6 +97,7 @@ class CudaPlan final : public Plan {
   void run(const hal::AttentionPhase& phase);
   void run(const hal::NodePhase& phase);
   LinearPart part_of(const hal::LinearPart& part) const;
+  bool run_wide(LinearPart part, const LinearLaunch& launch);
   void run_part_as_matrix(const LinearPart& part, LinearLaunch launch);
   int splits_for(const AttentionLaunch& a, int rows, int blocks_of_row, int wanted_each) const;
   Prepared prepared_input(Form form, int width) const;
@@ -131,6 +132,7 @@ class CudaPlan final : public Plan {
   bool reads_tokens_ = false;
   bool turns_outputs_ = false;  // a rotation of output rows alone
   int multiprocessors_ = 1;
+  bool wide_ = false;            // the device has wide matrix products
   std::size_t output_room_ = 0;  // rows that output slots hold
 
   DeviceMemory plain_input_, bfloat_input_, second_, partials_, decoded_, output_positions_;

@@ -13,7 +13,7 @@ class Ring {
  public:
   // `barriers` has kMostSlots times 8 bytes of this warp alone.
   __device__ __forceinline__ Ring(unsigned char* at, int slot_bytes, int slots, unsigned char* barriers)
-      : at_(at), slot_bytes_(slot_bytes), slots_(slots), barriers_(shared_address(barriers)) {
+      : at_(shared_address(at)), slot_bytes_(slot_bytes), slots_(slots), barriers_(shared_address(barriers)) {
 #if __CUDA_ARCH__ >= 900
     const int lane = threadIdx.x % 32;
     if (lane < slots_) asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barriers_ + lane * 8));
@@ -32,12 +32,12 @@ class Ring {
                    : "memory");
       asm volatile(
           "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, "
-          "[%3], %4;" ::"r"(shared_address(at_ + filled_ * slot_bytes_)),
+          "[%3], %4;" ::"r"(at_ + filled_ * slot_bytes_),
           "l"(from), "r"(bytes), "r"(barrier), "l"(policy_)
           : "memory");
     }
 #else
-    const std::uint32_t to = shared_address(at_ + filled_ * slot_bytes_);
+    const std::uint32_t to = at_ + filled_ * slot_bytes_;
     for (int i = threadIdx.x % 32 * 16; i < bytes; i += 512)
       asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to + i), "l"(from + i) : "memory");
     asm volatile("cp.async.commit_group;" ::: "memory");
@@ -52,7 +52,7 @@ class Ring {
   }
 
   // Waits for the oldest slot that was filled.
-  __device__ __forceinline__ const unsigned char* take() {
+  __device__ __forceinline__ std::uint32_t take() {
 #if __CUDA_ARCH__ >= 900
     asm volatile(
         "{\n.reg .pred done;\nagain:\nmbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
@@ -74,7 +74,7 @@ class Ring {
   }
 
  private:
-  unsigned char* at_;
+  std::uint32_t at_;
   int slot_bytes_, slots_, filled_ = 0, taken_ = 0;
   std::uint32_t barriers_, phase_ = 0;
   std::uint64_t policy_ = 0;

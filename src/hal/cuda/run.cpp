@@ -162,7 +162,31 @@ void CudaPlan::run(const hal::LinearPhase& phase) {
   if (matrices.empty()) return;
   launch.input = prepared_input(Form::bf16, width);
   prepare(data(phase.input), rows, width, norm, launch.input, stream_);
-  for (const LinearPart& part : matrices) run_part_as_matrix(part, launch);
+  for (const LinearPart& part : matrices) {
+    if (!run_wide(part, launch)) run_part_as_matrix(part, launch);
+  }
+}
+
+bool CudaPlan::run_wide(LinearPart part, const LinearLaunch& launch) {
+  if (!wide_ || launch.rows < kWideRows || launch.input.stride != part.weight.stride) return false;
+  const std::size_t bytes =
+      static_cast<std::size_t>(part.weight.rows) * static_cast<std::size_t>(launch.input.stride) * 2;
+  const bool decodes = part.weight.stored != Stored::bf16;
+  if (decodes && bytes * (part.paired.quants != nullptr ? 2 : 1) > decoded_.size()) return false;
+  if (decodes) {
+    std::size_t at = 0;
+    for (Matrix* m : {&part.weight, &part.paired}) {
+      if (m->quants == nullptr) continue;
+      unsigned char* to = decoded_.as() + at;
+      decode_to_bf16(*m, to, launch.input.stride, stream_);
+      m->stored = Stored::bf16;
+      m->stride = launch.input.stride;
+      m->row_bytes = static_cast<std::size_t>(launch.input.stride) * 2;
+      m->quants = to;
+      at += bytes;
+    }
+  }
+  return linear_wide(part, launch.input, launch.rows, stream_);
 }
 
 // Matrix products know neither gates nor functions: those follow as passes over the result.
@@ -219,7 +243,7 @@ void CudaPlan::run(const hal::AttentionPhase& phase) {
   a.partials = partials_.as<float>();
   if (shape_.fresh && fresh_attention_fits(a)) {
     a.arrivals = arrivals_.as<int>();
-    a.splits = splits_for(a, a.rows, a.state.kv_heads * fresh_head_chunks(a), 2);
+    a.splits = splits_for(a, a.rows, a.state.kv_heads * fresh_head_chunks(a), 1);
     attend_fresh(a, stream_);
     return;
   }
@@ -239,7 +263,7 @@ void CudaPlan::run(const hal::AttentionPhase& phase) {
 // As many parts of the visible positions as give each multiprocessor `wanted_each` blocks.
 int CudaPlan::splits_for(const AttentionLaunch& a, int rows, int blocks_of_row, int wanted_each) const {
   const std::size_t each = static_cast<std::size_t>(a.rows) * static_cast<std::size_t>(a.heads) *
-                           static_cast<std::size_t>(a.state.value_width + 2);
+                           static_cast<std::size_t>(a.state.value_width + 4);
   const int wanted = static_cast<int>(std::bit_ceil(
       static_cast<unsigned>(std::max(1, wanted_each * multiprocessors_ / (rows * blocks_of_row)))));
   const auto fitting =

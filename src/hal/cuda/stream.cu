@@ -12,62 +12,95 @@ namespace pensieve::hal::cuda {
 namespace {
 
 constexpr int kWarps = kStreamWarps, kThreads = kStreamThreads;
+constexpr int kRegisterThreads = 768;  // leaves registers for attention beside a block
 
+// How the rows of one part lie: slots of `slot_bytes`, the last of `last_bytes`; the gated pair's alike.
+struct Source {
+  const unsigned char* rows = nullptr;
+  const unsigned char* paired = nullptr;
+  std::size_t row_bytes = 0;
+  int slot_bytes = 0, last_bytes = 0, outputs = 0;
+};
 struct StreamShape {
-  int outputs = 0, stride = 0;  // columns of the staged input, a multiple of 64
-  int segments = 0, segment_columns = 0, slots = 0, slot_bytes = 0;
-  int row_bytes = 0, meta_bytes = 0;  // of one staged row
+  Source sources[kMostParts];
+  int outputs = 0, stride = 0;  // stride: columns of the staged input, a multiple of 64
+  int row_slots = 0, slot_columns = 0, last_columns = 0;  // of a row; one or two segments a slot
+  int slots = 0, slot_bytes = 0;                          // of a ring
+  int row_bytes = 0, meta_bytes = 0;                      // of one staged row
   __host__ __device__ std::size_t ring_bytes() const {
     return static_cast<std::size_t>(kWarps) * slots * slot_bytes;
   }
   __host__ __device__ std::size_t shared() const { return ring_bytes() + kWarps * kMostSlots * 8; }
 };
 
-// Where a warp stands in its sequence of segments: outputs, segments of each, and the gated pair's in turn.
-template <bool kGated>
-struct Cursor {
-  int output, segment = 0, part = 0, row = 0;
-  bool paired = false, real = true;
-  __device__ __forceinline__ Cursor(const LinearLaunch& l, int first) : output(first) { settle(l); }
-  __device__ __forceinline__ void settle(const LinearLaunch& l) {
-    row = output;
-    part = 0;
-    while (part < l.part_count && row >= l.parts[part].weight.rows) row -= l.parts[part++].weight.rows;
-    real = part < l.part_count;
-  }
-  __device__ __forceinline__ void advance(const LinearLaunch& l, const StreamShape& shape, int step) {
-    if (kGated) {
-      paired = !paired;
-      if (paired) return;
-    }
-    if (++segment < shape.segments) return;
-    segment = 0;
-    output += step;
-    settle(l);
-  }
+struct Place {
+  int part, row;
 };
-
-__device__ __forceinline__ int columns_of(const StreamShape& shape, int width, int segment) {
-  return min(shape.segment_columns, width - segment * shape.segment_columns);
+__device__ __forceinline__ Place place_of(const StreamShape& shape, int output) {
+  Place place{0, output};
+  while (place.row >= shape.sources[place.part].outputs) place.row -= shape.sources[place.part++].outputs;
+  return place;
 }
 
+// What a warp asks for next: slot by slot of its outputs' rows, and the gated pair's in turn.
 template <bool kGated>
-__device__ __forceinline__ void request(const LinearLaunch& l, const StreamShape& shape, Ring& ring,
-                                        Cursor<kGated>& next, int step) {
-  if (next.real) {
-    const Matrix& m = kGated && next.paired ? l.parts[next.part].paired : l.parts[next.part].weight;
-    const int width = is_plain(m.stored) ? m.stride : m.columns;
-    const unsigned char* at = m.quants + static_cast<std::size_t>(next.row) * m.row_bytes +
-                              static_cast<std::size_t>(next.segment) * m.segment_bytes;
-    ring.fill(at, segment_bytes_of(m.stored, columns_of(shape, width, next.segment)));
-    next.advance(l, shape, step);
-  } else {
-    ring.fill_nothing();
+class Requests {
+ public:
+  __device__ __forceinline__ Requests(const StreamShape& shape, int first) : output_(first) { settle(shape); }
+  __device__ __forceinline__ void one(const StreamShape& shape, Ring& ring, int step) {
+    if (output_ >= shape.outputs) return ring.fill_nothing();
+    const int bytes = slot_ + 1 == shape.row_slots ? last_bytes_ : slot_bytes_;
+    if constexpr (kGated) {
+      ring.fill(second_ ? paired_ : at_, bytes);
+      second_ = !second_;
+      if (second_) return;
+      paired_ += slot_bytes_;
+    } else {
+      ring.fill(at_, bytes);
+    }
+    at_ += slot_bytes_;
+    if (++slot_ < shape.row_slots) return;
+    output_ += step;
+    settle(shape);
   }
+
+ private:
+  __device__ __forceinline__ void settle(const StreamShape& shape) {
+    slot_ = 0;
+    if (output_ >= shape.outputs) return;
+    const Place place = place_of(shape, output_);
+    const Source& source = shape.sources[place.part];
+    at_ = source.rows + place.row * source.row_bytes;
+    if (kGated) paired_ = source.paired + place.row * source.row_bytes;
+    slot_bytes_ = source.slot_bytes;
+    last_bytes_ = source.last_bytes;
+  }
+  int output_, slot_ = 0, slot_bytes_ = 0, last_bytes_ = 0;
+  bool second_ = false;
+  const unsigned char* at_ = nullptr;
+  const unsigned char* paired_ = nullptr;
+};
+
+// Weights of a slot: whole segments, the last one possibly short.
+template <bool kQuantized, int R>
+__device__ __forceinline__ void add_slot(Stored stored, std::uint32_t w, int columns, int first,
+                                         const Staged<R>& x, float (&sums)[R]) {
+  constexpr int kColumns = segment_columns_of(Stored::q8_0);
+  if constexpr (kQuantized) {
+    if (stored != Stored::q4_k) {
+      for (int done = 0; done < columns; done += kColumns) {
+        add_segment<true, R>(stored, w, min(kColumns, columns - done), x.template from<true>(first + done),
+                             sums);
+        w += segment_bytes_of(stored, kColumns);
+      }
+      return;
+    }
+  }
+  add_segment<kQuantized, R>(stored, w, columns, x.template from<kQuantized>(first), sums);  // has no planes
 }
 
 template <bool kQuantized, int R, bool kGated>
-__global__ void __launch_bounds__(kThreads, R == 1 ? 2 : 1)
+__global__ void __launch_bounds__(R == 1 ? kRegisterThreads : kThreads, 1)
     stream_kernel(const __grid_constant__ LinearLaunch l, const __grid_constant__ StreamShape shape) {
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ float sums_of_warps[33];
@@ -76,8 +109,8 @@ __global__ void __launch_bounds__(kThreads, R == 1 ? 2 : 1)
   unsigned char* rows = shared + shape.shared();
   Ring ring(shared + static_cast<std::size_t>(warp) * shape.slots * shape.slot_bytes, shape.slot_bytes,
             shape.slots, shared + shape.ring_bytes() + warp * kMostSlots * 8);
-  Cursor<kGated> next(l, first);
-  for (int i = 0; i < shape.slots; ++i) request<kGated>(l, shape, ring, next, step);
+  Requests<kGated> requests(shape, first);
+  for (int i = 0; i < shape.slots; ++i) requests.one(shape, ring, step);
   float4 gains[kHeldQuads];
 #pragma unroll
   for (int i = 0; i < kHeldQuads; ++i) {
@@ -94,28 +127,29 @@ __global__ void __launch_bounds__(kThreads, R == 1 ? 2 : 1)
         rows + static_cast<std::size_t>(r) * (shape.row_bytes + shape.meta_bytes),
         rows + static_cast<std::size_t>(r) * (shape.row_bytes + shape.meta_bytes) + shape.row_bytes};
     stage_row<kQuantized>(l, min(r, l.rows - 1), shape.stride, to, gains, sums_of_warps);
-    x.data[r] = to.data;
-    x.meta[r] = to.meta;
+    x.data[r] = shared_address(to.data);
+    x.meta[r] = shared_address(to.meta);
   }
   __syncthreads();
-  for (Cursor<kGated> now(l, first); now.real;) {
-    const LinearPart& part = l.parts[now.part];
-    const std::size_t at = static_cast<std::size_t>(lane) * part.weight.rows + now.row;
+  for (int output = first; output < shape.outputs; output += step) {
+    const Place place = place_of(shape, output);
+    const LinearPart& part = l.parts[place.part];
+    const Stored stored = part.weight.stored;
+    const std::size_t at = static_cast<std::size_t>(lane) * part.weight.rows + place.row;
     const bool mine = lane < l.rows && lane < R;
     const float added = mine && part.residual != nullptr ? part.residual[at] : 0.0F;
-    const float bias = mine && part.bias != nullptr ? part.bias[now.row] : 0.0F;
+    const float bias = mine && part.bias != nullptr ? part.bias[place.row] : 0.0F;
     float sums[R] = {}, paired[R] = {};
-    for (int segment = 0; segment < shape.segments; ++segment) {
-      const Stored stored = part.weight.stored;
-      const int width = is_plain(stored) ? part.weight.stride : part.weight.columns,
-                columns = columns_of(shape, width, segment), from = segment * shape.segment_columns;
-      add_segment<kQuantized, R>(stored, ring.take(), columns, from, x, sums);
+    for (int slot = 0; slot < shape.row_slots; ++slot) {
+      const int columns = slot + 1 == shape.row_slots ? shape.last_columns : shape.slot_columns,
+                from = slot * shape.slot_columns;
+      add_slot<kQuantized, R>(stored, ring.take(), columns, from, x, sums);
       ring.release();
-      request<kGated>(l, shape, ring, next, step);
+      requests.one(shape, ring, step);
       if constexpr (kGated) {
-        add_segment<kQuantized, R>(part.paired.stored, ring.take(), columns, from, x, paired);
+        add_slot<kQuantized, R>(stored, ring.take(), columns, from, x, paired);
         ring.release();
-        request<kGated>(l, shape, ring, next, step);
+        requests.one(shape, ring, step);
       }
     }
     float mine_sum = 0.0F, mine_paired = 0.0F;
@@ -129,11 +163,9 @@ __global__ void __launch_bounds__(kThreads, R == 1 ? 2 : 1)
     }
     if (mine) {
       float y = apply_activation(part.activation, mine_sum + bias);
-      if (kGated) y *= mine_paired + (part.paired_bias != nullptr ? part.paired_bias[now.row] : 0.0F);
+      if (kGated) y *= mine_paired + (part.paired_bias != nullptr ? part.paired_bias[place.row] : 0.0F);
       part.out[at] = y + added;
     }
-    now.output += step;
-    now.settle(l);
   }
 }
 
@@ -144,41 +176,55 @@ struct Room {
   int fewest;  // slots
 };
 Room room_of_device() {
-  return overlaps_launches() ? Room{150 << 10, 225 << 10, 2} : Room{100 << 10, 160 << 10, kCopySlots};
+  int device = 0, largest = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&largest, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (largest >= 226 << 10) return {150 << 10, 225 << 10, 2};
+  const std::size_t all = static_cast<std::size_t>(largest > 2048 ? largest - 1024 : 0);
+  return {all, all, kCopySlots};
 }
 
+// Long rows of narrow formats get two segments a slot when the ring then still has three slots.
 StreamShape shape_of(const LinearLaunch& l, int rows) {
   StreamShape shape;
   const Matrix& first = l.parts[0].weight;
   const bool plain = is_plain(first.stored);
-  shape.stride = plain ? first.stride : (first.columns + 63) / 64 * 64;
-  shape.segment_columns = segment_columns_of(first.stored);
-  shape.segments =
-      ((plain ? first.stride : first.columns) + shape.segment_columns - 1) / shape.segment_columns;
+  const int width = plain ? first.stride : first.columns, segment = segment_columns_of(first.stored);
+  shape.stride = (width + 63) / 64 * 64;
   shape.row_bytes = plain ? shape.stride * 2 : (shape.stride + 127) / 128 * 128;  // whole swaps of chunks
-  shape.meta_bytes = (shape.stride / 32 * (plain ? 4 : 8) + 15) / 16 * 16;
+  shape.meta_bytes = (shape.stride / 32 * (plain ? 4 : 8) + 127) / 128 * 128;
   for (int i = 0; i < l.part_count; ++i) {
     const LinearPart& part = l.parts[i];
     shape.outputs += part.weight.rows;
-    const int columns = std::min(shape.segment_columns, plain ? part.weight.stride : part.weight.columns);
-    for (const Matrix* m : {&part.weight, &part.paired}) {
-      if (m->quants != nullptr)
-        shape.slot_bytes = std::max(shape.slot_bytes, segment_bytes_of(m->stored, columns));
-    }
+    shape.sources[i] = {part.weight.quants, part.paired.quants, part.weight.row_bytes, 0, 0,
+                        part.weight.rows};
   }
-  shape.slot_bytes = (shape.slot_bytes + 127) / 128 * 128;
-  const std::size_t held = static_cast<std::size_t>(rows) * (shape.row_bytes + shape.meta_bytes) +
-                           kWarps * kMostSlots * 8 + 512,
-                    slot_of_all = static_cast<std::size_t>(kWarps) * shape.slot_bytes;
   const Room room = room_of_device();
-  const auto fitting = [&](std::size_t bytes) {
-    return static_cast<int>(
-        std::min<std::size_t>(bytes > held ? (bytes - held) / slot_of_all : 0, kMostSlots));
+  const std::size_t held =
+      static_cast<std::size_t>(rows) * (shape.row_bytes + shape.meta_bytes) + kWarps * kMostSlots * 8 + 512;
+  const auto fit = [&](std::size_t shared, int segments) {
+    shape.slot_columns = segment * segments;
+    shape.row_slots = (width + shape.slot_columns - 1) / shape.slot_columns;
+    shape.last_columns = width - (shape.row_slots - 1) * shape.slot_columns;
+    shape.slot_bytes = 0;
+    for (int i = 0; i < l.part_count; ++i) {
+      const Matrix& m = l.parts[i].weight;
+      const int last = shape.last_columns / segment, rest = shape.last_columns % segment;
+      shape.sources[i].slot_bytes = segments * m.segment_bytes;
+      shape.sources[i].last_bytes = last * m.segment_bytes + segment_bytes_of(m.stored, rest);
+      shape.slot_bytes = std::max({shape.slot_bytes, shape.sources[i].last_bytes,
+                                   shape.row_slots > 1 ? shape.sources[i].slot_bytes : 0});
+    }
+    shape.slot_bytes = (shape.slot_bytes + 127) / 128 * 128;
+    const std::size_t each = static_cast<std::size_t>(kWarps) * shape.slot_bytes;
+    shape.slots =
+        static_cast<int>(std::min<std::size_t>(shared > held ? (shared - held) / each : 0, kMostSlots));
+    if (!overlaps_launches()) shape.slots = std::min(shape.slots, kCopySlots);
   };
-  shape.slots = fitting(room.usual);
-  if (shape.slots < room.fewest) shape.slots = fitting(room.most);
+  fit(room.usual, !plain && first.stored != Stored::q8_0 ? 2 : 1);
+  if (shape.slots < kCopySlots) fit(room.usual, 1);
+  if (shape.slots < kCopySlots) fit(room.most, 1);
   if (shape.slots < room.fewest) shape.slots = 0;
-  if (!overlaps_launches()) shape.slots = std::min(shape.slots, kCopySlots);
   return shape;
 }
 
@@ -189,9 +235,9 @@ void run(const LinearLaunch& l, cudaStream_t stream) {
       shape.shared() + static_cast<std::size_t>(R) * (shape.row_bytes + shape.meta_bytes);
   cudaFuncSetAttribute(stream_kernel<kQuantized, R, kGated>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                        static_cast<int>(bytes));
-  launch(stream_kernel<kQuantized, R, kGated>,
-         static_cast<unsigned>(std::min(l.multiprocessors, shape.outputs)), kThreads, bytes, stream, l,
-         shape);
+  launch_as(true, stream_kernel<kQuantized, R, kGated>,
+            static_cast<unsigned>(std::min(l.multiprocessors, shape.outputs)), kThreads, bytes, stream, l,
+            shape);
 }
 
 template <bool kQuantized>

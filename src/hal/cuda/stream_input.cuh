@@ -91,18 +91,43 @@ __device__ __forceinline__ void stage_row(const LinearLaunch& l, int row, int st
   }
 }
 
+// Loads from shared memory by address; those of a ring's slot may not move past its barrier.
+__device__ __forceinline__ uint4 shared16(std::uint32_t at) {
+  uint4 v;
+  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(at));
+  return v;
+}
+__device__ __forceinline__ uint2 shared8(std::uint32_t at) {
+  uint2 v;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(at));
+  return v;
+}
+__device__ __forceinline__ std::uint32_t shared4(std::uint32_t at) {
+  std::uint32_t v;
+  asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(at));
+  return v;
+}
+__device__ __forceinline__ unsigned short shared2(std::uint32_t at) {
+  unsigned short v;
+  asm volatile("ld.shared.u16 %0, [%1];" : "=h"(v) : "r"(at));
+  return v;
+}
+
+// The staged rows as shared addresses, moved on to a segment's first column.
 template <int R>
 struct Staged {
-  const unsigned char* data[R];
-  const unsigned char* meta[R];
-  __device__ __forceinline__ uint4 chunk(int r, int at) const {
-    return *reinterpret_cast<const uint4*>(data[r] + chunk_place(at) * 16);
-  }
-  __device__ __forceinline__ uint2 group(int r, int at) const {
-    return reinterpret_cast<const uint2*>(meta[r])[at];
-  }
-  __device__ __forceinline__ uint4 two_groups(int r, int at) const {
-    return *reinterpret_cast<const uint4*>(meta[r] + at * 8);
+  std::uint32_t data[R], meta[R];
+  template <bool kQuantized>
+  __device__ __forceinline__ Staged from(int column) const {
+    Staged moved;
+#pragma unroll
+    for (int r = 0; r < R; ++r) {
+      moved.data[r] = data[r] + column * (kQuantized ? 1 : 2);
+      moved.meta[r] = meta[r] + column / 32 * (kQuantized ? 8 : 4);
+    }
+    return moved;
   }
 };
 
@@ -143,45 +168,42 @@ __device__ __forceinline__ int low_sum(uint2 meta) {
 __device__ __forceinline__ int high_sum(uint2 meta) {
   return static_cast<short>(meta.y >> 16);
 }
-__device__ __forceinline__ uint4 chunk_at(const unsigned char* at) {
-  return *reinterpret_cast<const uint4*>(at);
-}
 
-// Products of a segment's `columns` weights, from column `first` of the row on, with R rows of the input.
+// Products of a segment's `columns` weights with R rows of the input, which start at the segment's first
+// column, a multiple of 1024: so the swap of a lane's chunks does not depend on the segment.
 template <int R>
-__device__ __forceinline__ void add_q8_0(const unsigned char* w, int columns, int first, const Staged<R>& x,
-                                         float (&sums)[R]) {
-  const auto* scales = reinterpret_cast<const unsigned short*>(w + columns);
+__device__ __forceinline__ void add_q8_0(std::uint32_t w, int columns, const Staged<R>& x, float (&sums)[R]) {
+  const int lane = threadIdx.x % 32, swap = (chunk_place(lane) - lane) * 16;
 #pragma unroll 4
-  for (int chunk = threadIdx.x % 32; chunk < columns / 16; chunk += 32) {
-    const uint4 q = chunk_at(w + chunk * 16);
-    const float d = half_bits(scales[chunk / 2]);
+  for (int chunk = lane; chunk < columns / 16; chunk += 32) {
+    const uint4 q = shared16(w + chunk * 16);
+    const float d = half_bits(shared2(w + columns + chunk / 2 * 2));
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const float step = step_of(x.group(r, first / 32 + chunk / 2));
-      sums[r] += d * step * static_cast<float>(dot16_signed(q, x.chunk(r, first / 16 + chunk)));
+      const float step = __uint_as_float(shared4(x.meta[r] + chunk / 2 * 8));
+      sums[r] += d * step * static_cast<float>(dot16_signed(q, shared16(x.data[r] + chunk * 16 + swap)));
     }
   }
 }
 
 template <Stored S, int R>
-__device__ __forceinline__ void add_q4(const unsigned char* w, int columns, int first, const Staged<R>& x,
-                                       float (&sums)[R]) {
+__device__ __forceinline__ void add_q4(std::uint32_t w, int columns, const Staged<R>& x, float (&sums)[R]) {
 #pragma unroll 2
   for (int group = threadIdx.x % 32; group < columns / 32; group += 32) {
-    const uint4 q = chunk_at(w + group * 16), low = masked(q, kLow), high = masked(q, kHigh);
+    const uint4 q = shared16(w + group * 16), low = masked(q, kLow), high = masked(q, kHigh);
     float2 d;
     if constexpr (S == Stored::q4_0) {
-      d = {half_bits(reinterpret_cast<const unsigned short*>(w + columns / 2)[group]), 0.0F};
+      d = {half_bits(shared2(w + columns / 2 + group * 2)), 0.0F};
     } else {
-      d = half_pair(reinterpret_cast<const std::uint32_t*>(w + columns / 2)[group]);
+      d = half_pair(shared4(w + columns / 2 + group * 4));
     }
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const uint2 meta = x.group(r, first / 32 + group);
-      const int sum = low_sum(meta) + high_sum(meta), chunk = first / 16 + group * 2;
+      const uint2 meta = shared8(x.meta[r] + group * 8);
+      const int sum = low_sum(meta) + high_sum(meta);
       const int dot =
-          dot16(low, x.chunk(r, chunk)) + dot16(high, x.chunk(r, chunk + 1)) / 16;  // exact: a multiple of 16
+          dot16(low, shared16(x.data[r] + chunk_place(group * 2) * 16)) +
+          dot16(high, shared16(x.data[r] + chunk_place(group * 2 + 1) * 16)) / 16;  // exact: a multiple of 16
       if constexpr (S == Stored::q4_0) {
         sums[r] += d.x * step_of(meta) * static_cast<float>(dot - 8 * sum);
       } else {
@@ -192,12 +214,15 @@ __device__ __forceinline__ void add_q4(const unsigned char* w, int columns, int 
 }
 
 template <int R>
-__device__ __forceinline__ void add_q4_k(const unsigned char* w, int columns, int first, const Staged<R>& x,
-                                         float (&sums)[R]) {
-  for (int unit = threadIdx.x % 32; unit < columns / 64; unit += 32) {
-    const int pair = unit % 4;
-    const unsigned char* at = w + unit / 4 * 144;
-    const uint4 header = chunk_at(at), q0 = chunk_at(at + 16 + pair * 32), q1 = chunk_at(at + 32 + pair * 32);
+__device__ __forceinline__ void add_q4_k(std::uint32_t w, int columns, const Staged<R>& x, float (&sums)[R]) {
+  const int lane = threadIdx.x % 32, pair = lane & 3;
+  const std::uint32_t swap = (lane >> 1 & 3) * 16;
+#pragma unroll 2
+  for (int first = 0; first < columns / 64; first += 32) {
+    const int unit = first + lane;
+    if (unit >= columns / 64) break;
+    const std::uint32_t at = w + unit / 4 * 144;
+    const uint4 header = shared16(at), q0 = shared16(at + 16 + pair * 32), q1 = shared16(at + 32 + pair * 32);
     std::uint32_t scales, minima;
     q4_k_scales(header, pair, scales, minima);
     const float2 d = half_pair(header.x);
@@ -207,13 +232,13 @@ __device__ __forceinline__ void add_q4_k(const unsigned char* w, int columns, in
                 minimum1 = d.y * static_cast<float>(minima >> 8);
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const uint4 meta = x.two_groups(r, first / 32 + unit * 2);
+      const std::uint32_t chunk = (x.data[r] + unit * 64) | swap;  // rows start at multiples of 64 bytes
+      const uint4 meta = shared16(x.meta[r] + unit * 16);
       const uint2 near{meta.x, meta.y}, far{meta.z, meta.w};
-      const int chunk = first / 16 + unit * 4;
       const int dot0 =
-          dot16(masked(q0, kLow), x.chunk(r, chunk)) + dot16(masked(q1, kLow), x.chunk(r, chunk + 1));
+          dot16(masked(q0, kLow), shared16(chunk)) + dot16(masked(q1, kLow), shared16(chunk ^ 16));
       const int dot1 =
-          dot16(masked(q0, kHigh), x.chunk(r, chunk + 2)) + dot16(masked(q1, kHigh), x.chunk(r, chunk + 3));
+          dot16(masked(q0, kHigh), shared16(chunk ^ 32)) + dot16(masked(q1, kHigh), shared16(chunk ^ 48));
       sums[r] += step_of(near) * (scale0 * static_cast<float>(dot0) -
                                   minimum0 * static_cast<float>(low_sum(near) + high_sum(near))) +
                  step_of(far) * (scale1 * static_cast<float>(dot1) -
@@ -223,18 +248,17 @@ __device__ __forceinline__ void add_q4_k(const unsigned char* w, int columns, in
 }
 
 template <int R>
-__device__ __forceinline__ void add_q6_k(const unsigned char* w, int columns, int first, const Staged<R>& x,
-                                         float (&sums)[R]) {
-  const unsigned char *upper = w + columns / 2, *fine = upper + columns / 4, *scales = fine + columns / 16;
+__device__ __forceinline__ void add_q6_k(std::uint32_t w, int columns, const Staged<R>& x, float (&sums)[R]) {
+  const std::uint32_t upper = w + columns / 2, fine = upper + columns / 4, scales = fine + columns / 16;
   for (int unit = threadIdx.x % 32; unit < columns / 64; unit += 32) {
     // The unit's 16 bytes of upper bits serve four groups of 16 weights, a row of 32 weights apart.
     const int block = unit / 4, upper_half = unit % 4 / 2, half = unit & 1,
-              group = first / 32 + block * 8 + upper_half * 4;
-    const unsigned char* low = w + block * 128 + upper_half * 64 + half * 16;
-    const uint4 q0 = chunk_at(low), q1 = chunk_at(low + 32),
-                pairs = chunk_at(upper + block * 64 + upper_half * 32 + half * 16);
-    const uint2 bytes = *reinterpret_cast<const uint2*>(fine + block * 16 + upper_half * 8);
-    const float d = half_bits(reinterpret_cast<const unsigned short*>(scales)[block]);
+              group = block * 8 + upper_half * 4;
+    const std::uint32_t low = w + block * 128 + upper_half * 64 + half * 16;
+    const uint4 q0 = shared16(low), q1 = shared16(low + 32),
+                pairs = shared16(upper + block * 64 + upper_half * 32 + half * 16);
+    const uint2 bytes = shared8(fine + block * 16 + upper_half * 8);
+    const float d = half_bits(shared2(scales + block * 2));
     const std::uint32_t fine0 = bytes.x >> 8 * half, fine1 = bytes.y >> 8 * half;
     const float factors[4] = {d * static_cast<float>(static_cast<signed char>(fine0)),
                               d * static_cast<float>(static_cast<signed char>(fine0 >> 16)),
@@ -244,12 +268,12 @@ __device__ __forceinline__ void add_q6_k(const unsigned char* w, int columns, in
                               six_bits(q1, pairs, 4, 6)};
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const uint4 near = x.two_groups(r, group), far = x.two_groups(r, group + 2);
+      const uint4 near = shared16(x.meta[r] + group * 8), far = shared16(x.meta[r] + group * 8 + 16);
       const uint2 metas[4] = {{near.x, near.y}, {near.z, near.w}, {far.x, far.y}, {far.z, far.w}};
 #pragma unroll
       for (int g = 0; g < 4; ++g) {
         const int sum = half != 0 ? high_sum(metas[g]) : low_sum(metas[g]);
-        const int dot = dot16(weights[g], x.chunk(r, (group + g) * 2 + half));
+        const int dot = dot16(weights[g], shared16(x.data[r] + chunk_place((group + g) * 2 + half) * 16));
         sums[r] += step_of(metas[g]) * factors[g] * static_cast<float>(dot - 32 * sum);
       }
     }
@@ -257,20 +281,19 @@ __device__ __forceinline__ void add_q6_k(const unsigned char* w, int columns, in
 }
 
 template <Stored S, int R>
-__device__ __forceinline__ void add_plain(const unsigned char* w, int columns, int first, const Staged<R>& x,
+__device__ __forceinline__ void add_plain(std::uint32_t w, int columns, const Staged<R>& x,
                                           float (&sums)[R]) {
 #pragma unroll(R == 1 ? 4 : 1)
   for (int unit = threadIdx.x % 32; unit < columns / 8; unit += 32) {
-    const uint4 raw = chunk_at(w + unit * 16);
+    const uint4 raw = shared16(w + unit * 16);
     const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
     float2 weights[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) weights[i] = S == Stored::f16 ? half_pair(words[i]) : bfloat_pair(words[i]);
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const int at = first / 8 + unit;
-      const uint4 halves = chunk_at(x.data[r] + at * 16);
-      const float power = reinterpret_cast<const float*>(x.meta[r])[at / 4];
+      const uint4 halves = shared16(x.data[r] + unit * 16);
+      const float power = __uint_as_float(shared4(x.meta[r] + unit / 4 * 4));
       const float2 a = half_pair(halves.x), b = half_pair(halves.y), c = half_pair(halves.z),
                    d = half_pair(halves.w);
       const float even = weights[0].x * a.x + weights[1].x * b.x + weights[2].x * c.x + weights[3].x * d.x,
@@ -281,25 +304,25 @@ __device__ __forceinline__ void add_plain(const unsigned char* w, int columns, i
 }
 
 template <bool kQuantized, int R>
-__device__ __forceinline__ void add_segment(Stored stored, const unsigned char* w, int columns, int first,
-                                            const Staged<R>& x, float (&sums)[R]) {
+__device__ __forceinline__ void add_segment(Stored stored, std::uint32_t w, int columns, const Staged<R>& x,
+                                            float (&sums)[R]) {
   if constexpr (kQuantized) {
     switch (stored) {
       case Stored::q4_k:
-        return add_q4_k(w, columns, first, x, sums);
+        return add_q4_k(w, columns, x, sums);
       case Stored::q6_k:
-        return add_q6_k(w, columns, first, x, sums);
+        return add_q6_k(w, columns, x, sums);
       case Stored::q8_0:
-        return add_q8_0(w, columns, first, x, sums);
+        return add_q8_0(w, columns, x, sums);
       case Stored::q4_0:
-        return add_q4<Stored::q4_0>(w, columns, first, x, sums);
+        return add_q4<Stored::q4_0>(w, columns, x, sums);
       default:
-        return add_q4<Stored::q4_1>(w, columns, first, x, sums);
+        return add_q4<Stored::q4_1>(w, columns, x, sums);
     }
   } else if (stored == Stored::f16) {
-    add_plain<Stored::f16>(w, columns, first, x, sums);
+    add_plain<Stored::f16>(w, columns, x, sums);
   } else {
-    add_plain<Stored::bf16>(w, columns, first, x, sums);
+    add_plain<Stored::bf16>(w, columns, x, sums);
   }
 }
 

@@ -37,7 +37,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"intermediate_size", "feed_forward_length"},
     {"n_inner", "feed_forward_length"},
     {"ffn_hidden_size", "feed_forward_length"},
-    {"vocab_size", "vocab_size"},
+    {"vocab_size", "embedding_rows"},
     {"head_dim", "attention.key_length"},
     {"head_dim", "attention.value_length"},
     {"rms_norm_eps", "attention.layer_norm_rms_epsilon", Kind::real},

@@ -39,7 +39,33 @@ void append_logprobs(const std::vector<TokenLogprob>& tokens, std::string& out) 
   }
 }
 
+// "tool_calls":[…]
+void append_calls(const std::vector<ToolCall>& calls, std::string& out) {
+  out += "\"tool_calls\":[";
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    out += i > 0 ? ",{\"id\":" : "{\"id\":";
+    append_string(calls[i].id, out);
+    out += R"(,"type":"function","function":{"name":)";
+    append_string(calls[i].name, out);
+    out += ",\"arguments\":";
+    append_string(calls[i].arguments, out);
+    out += "}}";
+  }
+  out += ']';
+}
+
 }  // namespace
+
+void add_call_piece(const ToolCallDelta& delta, std::vector<ToolCall>& calls) {
+  const auto index = static_cast<std::size_t>(delta.index);
+  if (index >= calls.size()) calls.resize(index + 1);
+  ToolCall& call = calls[index];
+  if (!delta.name.empty()) {
+    call.id = delta.id;
+    call.name = delta.name;
+  }
+  call.arguments += delta.arguments;
+}
 
 ChatDocument::ChatDocument(const Call& call, ReplyHead head)
     : head_(std::move(head)),
@@ -51,6 +77,8 @@ void ChatDocument::receive(std::size_t, ReplyEvent& event) {
   if (const auto* delta = std::get_if<TextDelta>(&event.what)) {
     (delta->reasoning ? choice.reasoning : choice.content) += delta->text;
     if (logprobs_) append_logprobs(delta->logprobs, choice.logprobs);
+  } else if (const auto* call = std::get_if<ToolCallDelta>(&event.what)) {
+    add_call_piece(*call, choice.calls);
   } else if (const auto* finished = std::get_if<Finished>(&event.what)) {
     choice.reason = finished->reason;
     usage_.add(0, *finished);
@@ -65,11 +93,19 @@ std::string ChatDocument::text() const {
     const Choice& choice = choices_[i];
     out += (i > 0 ? ",{\"index\":" : "{\"index\":") + std::to_string(i);
     out += R"(,"message":{"role":"assistant","content":)";
-    append_string(choice.content, out);
+    if (choice.content.empty() && !choice.calls.empty()) {
+      out += "null";
+    } else {
+      append_string(choice.content, out);
+    }
     out += ",\"refusal\":null";
     if (!choice.reasoning.empty()) {
       out += ",\"reasoning_content\":";
       append_string(choice.reasoning, out);
+    }
+    if (!choice.calls.empty()) {
+      out += ',';
+      append_calls(choice.calls, out);
     }
     out += "},\"logprobs\":";
     out += logprobs_ ? "{\"content\":[" + choice.logprobs + "],\"refusal\":null}" : "null";
@@ -124,11 +160,31 @@ void ChatStream::send_text(std::int32_t choice, const TextDelta& delta) {
   send(choice, body, logprobs, "null");
 }
 
+void ChatStream::send_call(std::int32_t choice, const ToolCallDelta& delta) {
+  std::string body = "{\"tool_calls\":[{\"index\":" + std::to_string(delta.index);
+  if (!delta.name.empty()) {
+    body += ",\"id\":";
+    append_string(delta.id, body);
+    body += R"(,"type":"function","function":{"name":)";
+    append_string(delta.name, body);
+    body += R"(,"arguments":""}}]})";
+    send(choice, body, "null", "null");
+    if (delta.arguments.empty()) return;
+    body = "{\"tool_calls\":[{\"index\":" + std::to_string(delta.index);
+  }
+  body += R"(,"function":{"arguments":)";
+  append_string(delta.arguments, body);
+  body += "}}]}";
+  send(choice, body, "null", "null");
+}
+
 void ChatStream::receive(std::size_t, ReplyEvent& event) {
   if (std::holds_alternative<Started>(event.what)) {
     send(event.choice, R"({"role":"assistant","content":""})", "null", "null");
   } else if (const auto* delta = std::get_if<TextDelta>(&event.what)) {
     send_text(event.choice, *delta);
+  } else if (const auto* call = std::get_if<ToolCallDelta>(&event.what)) {
+    send_call(event.choice, *call);
   } else if (const auto* finished = std::get_if<Finished>(&event.what)) {
     usage_.add(0, *finished);
     std::string reason, timings;

@@ -11,6 +11,9 @@
 
 namespace pensieve::server {
 
+// Adds a piece of a call to the calls of its choice: the first piece of each has its name.
+void add_call_piece(const ToolCallDelta& delta, std::vector<ToolCall>& calls);
+
 class ChatDocument final : public GenerationReceiver {
  public:
   ChatDocument(const Call& call, ReplyHead head);
@@ -22,6 +25,7 @@ class ChatDocument final : public GenerationReceiver {
  private:
   struct Choice {
     std::string content, reasoning;
+    std::vector<ToolCall> calls;
     std::string logprobs;  // entries, with commas
     FinishReason reason = FinishReason::stop;
   };
@@ -43,6 +47,7 @@ class ChatStream final : public GenerationReceiver {
   void send(std::int32_t choice, std::string_view delta, std::string_view logprobs,
             std::string_view finish_reason, std::string_view extra = {});
   void send_text(std::int32_t choice, const TextDelta& delta);
+  void send_call(std::int32_t choice, const ToolCallDelta& delta);
   Exchange& exchange_;
   bool logprobs_, include_usage_;
   std::int32_t open_;

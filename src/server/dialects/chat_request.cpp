@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/dialects/tools.h"
+
 namespace pensieve::server {
 namespace {
 
@@ -17,10 +19,9 @@ constexpr std::array kChatFields{
     Field{"top_logprobs", FieldKind::integer, 0, 20},
     Field{"chat_template_kwargs", FieldKind::object},
     Field{"reasoning_effort", FieldKind::text},
-    Field{"parallel_tool_calls", FieldKind::boolean},
+    Field{"parallel_tool_calls", FieldKind::boolean},  // these three: tools.cpp
     Field{"tools", FieldKind::list},
     Field{"tool_choice", FieldKind::anything},
-    Field{"response_format", FieldKind::object},
     Field{"verbosity", FieldKind::anything},
     Field{"modalities", FieldKind::list},
     Field{"functions", FieldKind::refused, 0, 0, "use tools"},
@@ -32,53 +33,19 @@ constexpr std::array kChatFields{
     Field{"thinking_budget_tokens", FieldKind::refused, 0, 0, {}, -1},
 };
 
-tl::unexpected<Error> not_yet(std::string field, std::string_view why) {
-  std::string what = fmt::format("{}: {}", field, why);
-  return fail(Error::Code::unsupported, std::move(what), std::move(field));
-}
-
-// Tools are not served yet, but a history of calls is, and so is the wish that none be made.
-Result<> check_tools(const Json& body) {
-  const Json* choice = find_field(body, "tool_choice");
-  std::string mode;
-  if (choice) {
-    if (!choice->is_string())
-      return not_yet("tool_choice", "naming a tool is not possible yet; use 'none' or 'auto'");
-    mode = choice->get<std::string>();
-    if (mode == "required")
-      return not_yet("tool_choice", "'required' is not possible yet; use 'none' or 'auto'");
-    if (mode != "none" && mode != "auto") return wrong_field("tool_choice", "'none' or 'auto'", *choice);
-  }
-  const Json* tools = find_field(body, "tools");
-  if (tools && !tools->empty() && mode != "none") {
-    return not_yet("tools", "calling tools is not possible yet; leave them out or set tool_choice to 'none'");
+// What can be heard or seen is not made here: only text, or nothing said.
+Result<> check_modalities(const Json& body) {
+  const Json* list = find_field(body, "modalities");
+  if (list == nullptr) return {};
+  if (!list->is_array()) return wrong_field("modalities", "a list such as [\"text\"]", *list);
+  for (const Json& entry : *list) {
+    if (entry == "text") continue;
+    return fail(
+        Error::Code::unsupported,
+        fmt::format("modalities: only \"text\" is possible, not {}", util::to_json(entry).substr(0, 60)),
+        "modalities");
   }
   return {};
-}
-
-Result<> check_response_format(const Json& body) {
-  const Json* format = find_field(body, "response_format");
-  if (format == nullptr) return {};
-  const Json* type = find_field(*format, "type");
-  if (type == nullptr || !type->is_string()) {
-    return fail(Error::Code::invalid, "response_format.type is missing; 'text' is possible",
-                "response_format.type");
-  }
-  if (*type == "text") return {};
-  if (*type == "json_object" || *type == "json_schema") {
-    return not_yet("response_format",
-                   "constrained answers are not possible yet; only {\"type\":\"text\"} is");
-  }
-  return wrong_field("response_format.type", "'text'", *type);
-}
-
-Result<> check_modalities(const Json& body) {
-  const Json* modalities = find_field(body, "modalities");
-  const bool text = modalities == nullptr || std::all_of(modalities->begin(), modalities->end(),
-                                                         [](const Json& entry) { return entry == "text"; });
-  if (text) return {};
-  return fail(Error::Code::unsupported,
-              "modalities: answers are text here; leave the field out or send [\"text\"]", "modalities");
 }
 
 Result<> read_logprobs(const Json& body, GenerationRequest& generation) {
@@ -105,8 +72,6 @@ Result<Call> read_chat_call(const Json& body) {
   Call call;
   if (auto read = read_generation_fields(body, 1, call); !read) return tl::unexpected(read.error());
   if (auto checked = check_fields(body, kChatFields); !checked) return tl::unexpected(checked.error());
-  if (auto checked = check_tools(body); !checked) return tl::unexpected(checked.error());
-  if (auto checked = check_response_format(body); !checked) return tl::unexpected(checked.error());
   if (auto checked = check_modalities(body); !checked) return tl::unexpected(checked.error());
   GenerationRequest& generation = call.generation;
   if (auto read = read_logprobs(body, generation); !read) return tl::unexpected(read.error());
@@ -117,6 +82,7 @@ Result<Call> read_chat_call(const Json& body) {
   if (!messages) return tl::unexpected(std::move(messages.error()));
   ChatRequest chat;
   chat.messages = std::move(*messages);
+  if (auto read = read_chat_tools(body, chat); !read) return tl::unexpected(std::move(read.error()));
   chat.template_arguments = template_arguments(body);
   call.session = text_field(body, "session");
   generation.prompt = std::move(chat);

@@ -17,6 +17,12 @@ void append_text_or_null(std::string& out, const std::string& text) {
   out += '"';
 }
 
+std::string ollama_body(const Error& error) {
+  std::string out = R"({"error":")";
+  util::json_escape(error.what, out);
+  return out + "\"}";
+}
+
 }  // namespace
 
 std::string_view error_type(int status) {
@@ -34,6 +40,10 @@ std::string_view error_type(int status) {
     default:
       return status >= 500 ? "server_error" : "invalid_request_error";
   }
+}
+
+bool speaks_ollama(const Request& request) {
+  return request.path.starts_with("/api/");
 }
 
 int http_status(const Error& error) {
@@ -76,8 +86,9 @@ std::string error_body(int status, const Error& error) {
 
 void reply_status(Exchange& exchange, int status, const Error& error, std::vector<Header> headers) {
   if (exchange.cancelled() == Cancelled::client_gone) return;
-  std::string body = error_body(status, error);
-  if (exchange.replied()) return exchange.send_event("", body);
+  const bool ollama = speaks_ollama(exchange.request());
+  std::string body = ollama ? ollama_body(error) : error_body(status, error);
+  if (exchange.replied()) return ollama ? exchange.send_line(body) : exchange.send_event("", body);
   if (status == 429 || status == 503) headers.push_back({"retry-after", "1"});
   exchange.reply(status, "application/json", std::move(body), std::move(headers));
 }

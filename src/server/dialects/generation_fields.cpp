@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 
+#include "server/dialects/constraint_fields.h"
+
 namespace pensieve::server {
 namespace {
 
@@ -40,6 +42,9 @@ constexpr std::array kFields{
     Field{"min_tokens", FieldKind::integer, 0, kInt32},
     Field{"ignore_eos", FieldKind::boolean},
     Field{"cache_prompt", FieldKind::boolean},
+    Field{"response_format", FieldKind::object},  // these three: constraint_fields.cpp
+    Field{"json_schema", FieldKind::anything},
+    Field{"grammar", FieldKind::text},
     // Without meaning on a local server.
     Field{"user", FieldKind::anything},
     Field{"metadata", FieldKind::anything},
@@ -49,8 +54,6 @@ constexpr std::array kFields{
     Field{"safety_identifier", FieldKind::anything},
     // Not served yet. The neutral numbers are the ones that llama-server's clients send when the feature is
     // off.
-    Field{"grammar", FieldKind::refused},
-    Field{"json_schema", FieldKind::refused},
     Field{"lora", FieldKind::refused},
     Field{"dry_multiplier", FieldKind::refused},
     Field{"dry_base", FieldKind::refused, 0, 0, {}, 1.75},
@@ -91,27 +94,6 @@ constexpr std::array kSamplers{
             [](SamplingParams& s, double v) { s.frequency_penalty = static_cast<float>(v); }},
 };
 
-Result<> read_stop(const Json& body, std::vector<std::string>& stop) {
-  const Json* value = find_field(body, "stop");
-  if (value == nullptr) return {};
-  const Json list = value->is_array() ? *value : Json::array({*value});
-  if (list.size() > kStopStrings) {
-    return fail(Error::Code::invalid,
-                fmt::format("stop: {} strings; at most {} are possible", list.size(), kStopStrings), "stop");
-  }
-  for (const Json& entry : list) {
-    if (!entry.is_string()) return wrong_field("stop", "a string or a list of strings", entry);
-    const auto& text = entry.get_ref<const std::string&>();
-    if (text.empty() || text.size() > kStopBytes) {
-      return fail(Error::Code::invalid,
-                  fmt::format("stop: a stop string has 1 to {} bytes, not {}", kStopBytes, text.size()),
-                  "stop");
-    }
-    stop.push_back(text);
-  }
-  return {};
-}
-
 Result<> read_logit_bias(const Json& body, std::vector<std::pair<std::int64_t, float>>& bias) {
   const Json* table = find_field(body, "logit_bias");
   if (table == nullptr) return {};
@@ -129,6 +111,18 @@ Result<> read_logit_bias(const Json& body, std::vector<std::pair<std::int64_t, f
   return {};
 }
 
+}  // namespace
+
+std::span<const Field> generation_fields() {
+  return kFields;
+}
+
+void read_samplers(const Json& body, Call& call) {
+  for (const Sampler& sampler : kSamplers) {
+    if (const auto value = number_field(body, sampler.name)) call.changes.push_back({sampler.set, *value});
+  }
+}
+
 // -1 asks for a random seed; every other 64-bit number is one.
 void read_seed(const Json& body, SamplingParams& sampling) {
   const Json* seed = find_field(body, "seed");
@@ -140,10 +134,26 @@ void read_seed(const Json& body, SamplingParams& sampling) {
   }
 }
 
-}  // namespace
-
-std::span<const Field> generation_fields() {
-  return kFields;
+Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop) {
+  const Json* value = find_field(body, field);
+  if (value == nullptr) return {};
+  const Json list = value->is_array() ? *value : Json::array({*value});
+  if (list.size() > kStopStrings) {
+    return fail(Error::Code::invalid,
+                fmt::format("{}: {} strings; at most {} are possible", field, list.size(), kStopStrings),
+                field);
+  }
+  for (const Json& entry : list) {
+    if (!entry.is_string()) return wrong_field(field, "a string or a list of strings", entry);
+    const auto& text = entry.get_ref<const std::string&>();
+    if (text.empty() || text.size() > kStopBytes) {
+      return fail(Error::Code::invalid,
+                  fmt::format("{}: a stop string has 1 to {} bytes, not {}", field, kStopBytes, text.size()),
+                  field);
+    }
+    stop.push_back(text);
+  }
+  return {};
 }
 
 Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimum, Call& call) {
@@ -155,12 +165,13 @@ Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimu
     call.include_usage = boolean_field(*options, "include_usage", false);
   }
   GenerationRequest& generation = call.generation;
-  for (const Sampler& sampler : kSamplers) {
-    if (const auto value = number_field(body, sampler.name)) call.changes.push_back({sampler.set, *value});
-  }
+  read_samplers(body, call);
   read_seed(body, generation.sampling);
-  if (auto read = read_stop(body, generation.stop); !read) return read;
+  if (auto read = read_stop(body, "stop", generation.stop); !read) return read;
   if (auto read = read_logit_bias(body, call.logit_bias); !read) return read;
+  auto constraint = read_constraint(body);
+  if (!constraint) return tl::unexpected(std::move(constraint.error()));
+  generation.constraint = std::move(*constraint);
   generation.choices = static_cast<std::int32_t>(integer_field(body, "n").value_or(1));
   generation.max_tokens = integer_field(body, "max_tokens").value_or(-1);
   if (generation.max_tokens >= 0 && generation.max_tokens < max_tokens_minimum) {

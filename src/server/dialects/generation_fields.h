@@ -34,6 +34,10 @@ struct Call {
 std::span<const Field> generation_fields();
 // `max_tokens_minimum`: 1, or 0 where reading the prompt alone makes sense.
 Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimum, Call& call);
+// Parts of it, for other APIs that say the same: samplers by the names above, a seed, stop strings.
+void read_samplers(const Json& body, Call& call);
+void read_seed(const Json& body, SamplingParams& sampling);
+Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop);
 // Completes call.generation.sampling; refuses token ids that the model does not have.
 Result<> fit_to_model(const ModelInfo& info, Call& call);
 

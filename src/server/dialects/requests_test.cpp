@@ -70,13 +70,22 @@ TEST(ChatRequest, WrongTypesAndRangesNameTheField) {
       {"stream_options", "\"x\""},
       {"model", "5"},
       {"model", "[\"a\"]"},
-      // Not served yet, and said so.
       {"tools", "[{\"type\":\"function\"}]"},
+      {"tools", "[{\"type\":\"custom\",\"custom\":{\"name\":\"x\"}}]"},
+      {"tools", R"([{"type":"function","function":{"name":"x"}},{"function":{"name":"x"}}])"},
+      {"tools", R"([{"function":{"name":"x","parameters":"{}"}}])"},
       {"tool_choice", "\"required\""},
+      {"tool_choice", "\"sometimes\""},
       {"tool_choice", "{\"type\":\"function\"}"},
-      {"response_format", "{\"type\":\"json_object\"}"},
-      {"grammar", "\"root ::= x\""},
-      {"json_schema", "{\"type\":\"object\"}"},
+      {"tool_choice", R"({"type":"function","function":{"name":"nobody"}})"},
+      {"tool_choice", R"({"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}})"},
+      {"response_format", "{\"type\":\"yaml\"}"},
+      {"response_format", "{\"type\":\"json_schema\"}"},
+      {"response_format", R"({"type":"json_schema","json_schema":{"schema":5}})"},
+      {"grammar", "5"},
+      {"json_schema", "\"object\""},
+      {"modalities", R"(["text","audio"])"},
+      {"prediction", R"({"type":"content","content":"x"})"},
       {"session", "5"},
       {"dry_multiplier", "0.8"},
       {"xtc_probability", "0.5"},
@@ -185,8 +194,62 @@ TEST(ChatMessages, HistoryOfToolsAndReasoningArrives) {
   EXPECT_EQ((*read)[2].reasoning_content, "hm");
   EXPECT_EQ((*read)[2].tool_calls[0].arguments, "{\"x\":1}");
   EXPECT_EQ((*read)[3].tool_call_id, "c");
-  EXPECT_TRUE(chat(R"("tools":[{"type":"function"}],"tool_choice":"none")"))
-      << "no call is wanted, so none must be possible";
+}
+
+const ChatRequest& conversation(const Result<Call>& call) {
+  return std::get<ChatRequest>(call->generation.prompt);
+}
+
+TEST(ChatTools, ListAndChoiceArrive) {
+  const std::string tools =
+      R"("tools":[{"type":"function","function":{"name":"now"}},{"type":"function","function":{"name":"add","description":"Adds.",
+      "strict":true,"parameters":{"type":"object","properties":{"b":{},"a":{}}}}}])";
+  const auto plain = chat(tools);
+  ASSERT_TRUE(plain) << plain.error().what;
+  ASSERT_EQ(conversation(plain).tools.size(), 2U);
+  EXPECT_EQ(conversation(plain).tools[0].parameters, "");
+  EXPECT_EQ(conversation(plain).tools[1].parameters, R"({"type":"object","properties":{"b":{},"a":{}}})");
+  EXPECT_TRUE(conversation(plain).tools[1].strict);
+  EXPECT_EQ(conversation(plain).tool_choice.mode, ToolChoice::Mode::automatic);
+
+  const auto named = chat(
+      tools + R"(,"tool_choice":{"type":"function","function":{"name":"add"}},"parallel_tool_calls":false)");
+  ASSERT_TRUE(named) << named.error().what;
+  EXPECT_EQ(conversation(named).tool_choice.mode, ToolChoice::Mode::required);
+  EXPECT_EQ(conversation(named).tool_choice.names, std::vector<std::string>{"add"});
+  EXPECT_FALSE(conversation(named).tool_choice.parallel);
+
+  const auto allowed = chat(
+      tools +
+      R"(,"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"now"}}]}})");
+  ASSERT_TRUE(allowed) << allowed.error().what;
+  EXPECT_EQ(conversation(allowed).tool_choice.mode, ToolChoice::Mode::automatic);
+  EXPECT_EQ(conversation(allowed).tool_choice.names, std::vector<std::string>{"now"});
+  EXPECT_EQ(conversation(chat(tools + R"(,"tool_choice":"none")")).tool_choice.mode, ToolChoice::Mode::none);
+}
+
+TEST(Constraints, EveryFormArrivesAndOnlyOneAtATime) {
+  const auto found = [](const std::string& fields) {
+    const auto call = chat(fields);
+    EXPECT_TRUE(call) << fields;
+    return call ? call->generation.constraint : std::optional<Constraint>();
+  };
+  using Kind = Constraint::Kind;
+  for (const char* form :
+       {R"("response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"b":1,"a":2}}})",
+        R"("response_format":{"type":"json_schema","schema":{"b":1,"a":2}})",
+        R"("response_format":{"type":"json_object","schema":{"b":1,"a":2}})",
+        R"("json_schema":{"b":1,"a":2})"}) {
+    const auto constraint = found(form);
+    ASSERT_TRUE(constraint) << form;
+    EXPECT_EQ(constraint->kind, Kind::json_schema);
+    EXPECT_EQ(constraint->source, R"({"b":1,"a":2})");
+  }
+  EXPECT_EQ(found(R"("response_format":{"type":"json_object"})")->kind, Kind::json_object);
+  EXPECT_EQ(found(R"("grammar":"root ::= \"x\"")")->source, "root ::= \"x\"");
+  EXPECT_FALSE(found(R"("response_format":{"type":"text"},"grammar":"")"));
+  EXPECT_EQ(chat(R"("response_format":{"type":"json_object"},"grammar":"root ::= x")").error().field,
+            "grammar");
 }
 
 TEST(CompletionRequest, PromptsOfEveryForm) {

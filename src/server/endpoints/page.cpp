@@ -14,6 +14,9 @@ constexpr std::string_view kPaths[] = {"/",          "/app.js", "/markdown.js", 
 Task<void> handle(Exchange& exchange, Context&) {
   const auto files = page_files();
   const std::string& path = exchange.request().path;
+  // Clients of Ollama's API look here whether somebody is in; browsers say that they want a page.
+  if (path == "/" && exchange.request().header("accept").find("text/html") == std::string_view::npos)
+    co_return exchange.reply(200, "text/plain; charset=utf-8", "Ollama is running", {{"vary", "accept"}});
   const auto file =
       std::find_if(files.begin(), files.end(), [&path](const PageFile& entry) { return entry.path == path; });
   if (file == files.end()) co_return;

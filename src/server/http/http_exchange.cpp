@@ -122,16 +122,30 @@ void HttpExchange::reply(int status, std::string_view content_type, std::string 
   channel_.flush();
 }
 
-void HttpExchange::begin_events() {
+void HttpExchange::begin_stream(std::string_view content_type) {
   if (status_ != 0) return;
   status_ = 200;
   streaming_ = true;
   if (head_.version_1_0) keep_alive_ = false;
   const std::vector<Header> headers{{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}};
-  std::string out = head_text(200, "text/event-stream", headers);
+  std::string out = head_text(200, content_type, headers);
   if (!head_.version_1_0) append_header(out, "transfer-encoding", "chunked");
   out += "\r\n";
   channel_.send(out);
+}
+
+void HttpExchange::begin_events() {
+  begin_stream("text/event-stream");
+}
+
+void HttpExchange::begin_lines() {
+  begin_stream("application/x-ndjson");
+}
+
+void HttpExchange::send_line(std::string_view json) {
+  if (!streaming_ || head_.method == "HEAD") return;
+  events_ += json;
+  events_ += '\n';
 }
 
 void HttpExchange::send_event(std::string_view name, std::string_view data) {

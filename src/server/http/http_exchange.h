@@ -26,6 +26,8 @@ class HttpExchange final : public Exchange {
              std::vector<Header> headers) override;
   void begin_events() override;
   void send_event(std::string_view name, std::string_view data) override;
+  void begin_lines() override;
+  void send_line(std::string_view json) override;
   Task<void> flush() override;
   Result<std::unique_ptr<MessageSocket>> upgrade(std::size_t most_bytes) override;
   bool replied() const override { return status_ != 0; }
@@ -50,6 +52,7 @@ class HttpExchange final : public Exchange {
 
  private:
   std::string head_text(int status, std::string_view content_type, const std::vector<Header>& headers) const;
+  void begin_stream(std::string_view content_type);
   void send_chunk();
 
   Channel& channel_;
@@ -59,7 +62,7 @@ class HttpExchange final : public Exchange {
   Cancelled cancelled_ = Cancelled::no;
   bool keep_alive_ = true, broken_ = false, streaming_ = false;
   int status_ = 0;
-  std::string events_;       // not yet framed
+  std::string events_;       // or lines, not yet framed
   std::uint64_t bytes_ = 0;  // of bodies
   std::int64_t prompt_tokens_ = 0, generated_tokens_ = 0;
 };

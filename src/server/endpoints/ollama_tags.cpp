@@ -1,0 +1,28 @@
+// GET /api/tags: what this server can answer with, in Ollama's form.
+#include "server/context.h"
+#include "server/dialects/ollama_models.h"
+#include "server/endpoint.h"
+
+namespace pensieve::server {
+namespace {
+
+constexpr std::string_view kPaths[] = {"/api/tags"};
+
+Task<void> handle(Exchange& exchange, Context& context) {
+  std::string out = "{\"models\":[";
+  bool first = true;
+  for (const manage::ModelStatus& status : context.services.models.list()) {
+    if (!first) out += ',';
+    first = false;
+    append_ollama_tag(status, out);
+  }
+  exchange.reply(200, "application/json", out + "]}");
+  co_return;
+}
+
+}  // namespace
+
+extern const Endpoint endpoint_ollama_tags;
+const Endpoint endpoint_ollama_tags{"GET", kPaths, &handle};
+
+}  // namespace pensieve::server
