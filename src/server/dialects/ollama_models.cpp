@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <iterator>
@@ -37,8 +38,12 @@ std::string size_text(std::uint64_t parameters) {
   return std::to_string(parameters);
 }
 
+// The last second that a count of nanoseconds can say: 31 December 2261. Stands for "never" too.
+constexpr std::int64_t kLastSecond = 9214646399;
+
 std::string time_text(std::int64_t seconds) {
-  return ollama_time(std::chrono::system_clock::time_point(std::chrono::seconds(seconds)));
+  const std::chrono::seconds since_epoch(std::clamp<std::int64_t>(seconds, 0, kLastSecond));
+  return ollama_time(std::chrono::system_clock::time_point(since_epoch));
 }
 
 void append_details(const ModelInfo& info, std::string& out) {
@@ -96,14 +101,13 @@ void append_ollama_tag(const manage::ModelStatus& status, std::string& out) {
 }
 
 void append_ollama_loaded(const manage::ModelStatus& status, std::string& out) {
-  constexpr std::int64_t kNever = 253402300799;  // the last second of the year 9999
   const ModelInfo& info = status.info;
   const std::uint64_t bytes = status.memory_bytes > 0 ? status.memory_bytes : info.file_bytes;
   append_names(info, out);
   // What of it is on a graphics card is not known here; all of it is memory of the machine.
   out += ",\"size\":" + std::to_string(bytes) + ",\"size_vram\":0,\"digest\":\"" + digest(info) + "\",";
   append_details(info, out);
-  out += ",\"expires_at\":\"" + time_text(status.expires.value_or(kNever)) +
+  out += ",\"expires_at\":\"" + time_text(status.expires.value_or(kLastSecond)) +
          "\",\"context_length\":" + std::to_string(info.effective_context) + '}';
 }
 

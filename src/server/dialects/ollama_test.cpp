@@ -188,7 +188,10 @@ TEST_F(OllamaServer, ShowsItsModels) {
   EXPECT_EQ(tag["name"], "fake/model:1");
   EXPECT_EQ(tag["digest"].get<std::string>().size(), 64U);
   EXPECT_EQ(tag["details"]["parameter_size"], "1.0K");
-  EXPECT_EQ(json(ask(get("/api/ps")))["models"][0]["context_length"], 64);
+  const Json loaded = json(ask(get("/api/ps")))["models"][0];
+  EXPECT_EQ(loaded["context_length"], 64);
+  EXPECT_EQ(loaded["expires_at"], "2261-12-31T23:59:59.000000000Z")
+      << "never, in words that clients can read";
   EXPECT_EQ(json(ask(post("/api/show", R"({"name":"fake/model:1"})")))["capabilities"][0], "completion");
   EXPECT_EQ(
       json(ask(post("/api/embed", R"({"model":"fake/model:1","input":["a","b"]})")))["embeddings"].size(),
