@@ -2,6 +2,7 @@
 #include "server/grpc/grpc_server.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/resource_quota.h>
@@ -42,8 +43,17 @@ class BrokenMessages final : public grpc::experimental::Interceptor {
 
 class BrokenMessagesFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo*) override {
-    return new BrokenMessages;  // the call owns it
+  grpc::experimental::Interceptor* CreateServerInterceptor(grpc::experimental::ServerRpcInfo* call) override {
+    return is_ours(call->method()) ? new BrokenMessages : nullptr;  // the call owns it
+  }
+
+ private:
+  // "/pensieve.v1.Inference/Chat": a method of a protocol of this program.
+  static bool is_ours(std::string_view path) {
+    if (!path.starts_with('/')) return false;
+    std::string name(path.substr(1));
+    std::replace(name.begin(), name.end(), '/', '.');
+    return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name) != nullptr;
   }
 };
 

@@ -35,6 +35,7 @@ void declare(CLI::App& app, int& exit_code) {
   app.group("");                                       // not in the list of verbs
   const auto label = std::make_shared<std::string>();  // shared: CLI11 keeps copies of callbacks
   app.add_option("LABEL", *label, "shown in lists of processes");
+  app.footer("Started by `pensieve serve`, never by hand.\nExample:\n  pensieve serve model.gguf --isolation process");
   app.callback([label, &exit_code] { exit_code = run(); });
 }
 
