@@ -85,6 +85,7 @@ class LocalInferenceTest : public testing::Test {
   std::unique_ptr<LocalInference> load(bool with_template = true, const std::string& backend = "null",
                                        const engine::Options& options = {}) {
     model::testing::TinyLlama tiny;
+    tiny.context = context_;
     if (with_template)
       tiny.extra = [](model::testing::GgufWriter& file) { file.text("tokenizer.chat_template", kTemplate); };
     std::ofstream(path_, std::ios::binary) << model::testing::tiny_llama(tiny).bytes;
@@ -116,6 +117,7 @@ class LocalInferenceTest : public testing::Test {
   }
 
   std::filesystem::path path_;
+  std::uint32_t context_ = 128;  // of the models that load() makes
   util::Log log_{util::LogLevel::off};
 };
 
@@ -304,6 +306,7 @@ TEST_F(LocalInferenceTest, AConstraintIsKeptWhateverTheModelWouldSay) {
 }
 
 TEST_F(LocalInferenceTest, ARequiredCallIsMadeAndItsArgumentsComeInPieces) {
+  context_ = 2048;  // a token for each byte of the tools' description
   const auto model = load(true, "reference");
   ChatRequest chat = say("go");
   chat.tools = {

@@ -16,6 +16,7 @@ struct TinyLlama {
   bool biases = false;
   bool rope_factors = false;
   bool vocabulary_only = false;
+  std::uint32_t context = 128;
   std::uint32_t matrix_type = 3;           // q4_1: 20 bytes for 32 weights
   std::uint32_t norm_type = 0;             // f32, or 1: f16
   std::function<void(GgufWriter&)> extra;  // more keys or tensors
@@ -85,7 +86,7 @@ inline GgufImage tiny_llama(const TinyLlama& want = {}) {
   file.text("general.architecture", "llama");
   file.text("general.name", "Tiny");
   file.u32("llama.block_count", 2);
-  file.u32("llama.context_length", 128);
+  file.u32("llama.context_length", want.context);
   file.u32("llama.embedding_length", 32);
   file.u32("llama.feed_forward_length", 64);
   file.u32("llama.attention.head_count", 4);
