@@ -79,7 +79,9 @@ void OnDemandPool::take_down(ModelEntry& entry, const char* why, Lock& lock) {
 
 void OnDemandPool::note_death(ModelEntry& entry, Lock&) {
   const auto lived = std::chrono::seconds(std::time(nullptr) - entry.since);
-  entry.deaths = lived > kLongLife ? 1 : entry.deaths + 1;
+  // Who answered in this life is no model that only dies.
+  const bool useful = entry.tenancy->model().stats().finished > 0;
+  entry.deaths = useful || lived > kLongLife ? 1 : entry.deaths + 1;
   const milliseconds pause = pause_after(entry.deaths);
   log_.write(LogLevel::error, "model_died",
              {{"model", std::string_view(entry.info.name)},

@@ -36,6 +36,7 @@ class FakeInference final : public Inference {
   InferenceStats stats() const override {
     InferenceStats stats;
     stats.prompt_tokens = 7;
+    stats.finished = answered;
     stats.memory_bytes = info_.file_bytes;
     return stats;
   }
@@ -43,6 +44,7 @@ class FakeInference final : public Inference {
   ~FakeInference() override { ++ended; }
 
   std::atomic<bool> dead = false;
+  std::atomic<std::uint64_t> answered = 0;
   static inline std::atomic<int> ended = 0;
 
  private:
@@ -383,6 +385,19 @@ TEST_F(PoolTest, ADeadModelIsLoadedAgain) {
   EXPECT_TRUE(ask(*models, "mine").get());
   EXPECT_EQ(loads, 4);
   EXPECT_EQ(models->find("mine")->state, ModelState::loaded);
+}
+
+// With a pause that doubled from death to death, this would take minutes.
+TEST_F(PoolTest, AModelThatAnswersBetweenItsDeathsIsLoadedAgainAtOnce) {
+  const auto models = pool({"mine"});
+  open_gate();
+  for (int round = 1; round <= 20; ++round) {
+    ASSERT_TRUE(ask(*models, "mine").get());
+    const std::lock_guard lock(mutex);
+    newest->answered = 1;
+    newest->dead = true;
+  }
+  EXPECT_EQ(loads, 20);
 }
 
 class IgnoringSink final : public ReplySink {

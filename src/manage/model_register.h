@@ -31,7 +31,7 @@ struct ModelEntry {
   std::uint64_t memory_bytes = 0;    // of the tenancy, as planned
   std::optional<std::chrono::seconds> keep_alive;
   std::vector<ModelPool::Acquired> waiting;
-  int deaths = 0;                             // in a row, without a long life between
+  int deaths = 0;                             // in a row, without a useful life between
   std::optional<Clock::time_point> retry_at;  // a load that waits for its time
 
   bool holds_memory() const { return state == ModelState::loaded || state == ModelState::unloading; }

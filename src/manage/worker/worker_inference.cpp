@@ -99,7 +99,6 @@ Result<> WorkerInference::take(wire::Ready ready) {
 }
 
 Result<> WorkerInference::take(wire::LoadFailed failed) {
-  refused_ = true;
   settle(tl::unexpected(std::move(failed.error)));
   return {};
 }
@@ -130,15 +129,12 @@ void WorkerInference::settle(Result<> outcome) {
 
 void WorkerInference::ended(const Error& why) {
   alive_.store(false, std::memory_order_release);
-  bool useful = false;
   {
     const std::lock_guard lock(mutex_);
-    useful = stats_.finished > 0;
     stats_.running = stats_.waiting = 0;
     stats_.pages_used = 0;
     stats_.memory_bytes = 0;
   }
-  if (died_ && !refused_ && why.reason != kUnloading) died_(useful);
   settle(tl::unexpected(why));
   outstanding_.fail_all(why);
 }

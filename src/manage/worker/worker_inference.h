@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,9 +23,6 @@ struct WorkerOrder {
   std::chrono::milliseconds silence{10'000};  // longest without a sign of life
   std::chrono::milliseconds stall{300'000};   // longest with work and without a step
   std::chrono::milliseconds loading{1'800'000};
-  // Called on a thread of the worker's when it ended though nobody asked it to; `useful`: after it had
-  // answered.
-  std::function<void(bool useful)> died;
 };
 
 // Thread rule and errors: as Inference. When the process dies, everything outstanding ends with `unavailable`
@@ -52,7 +48,7 @@ class WorkerInference final : public Inference, private LinkOwner {
  private:
   using Clock = std::chrono::steady_clock;
 
-  explicit WorkerInference(const WorkerOrder& order) : stall_(order.stall), died_(order.died) {}
+  explicit WorkerInference(const WorkerOrder& order) : stall_(order.stall) {}
   Result<> await_load(const WorkerOrder& order);
   template <class Message, class Answered>
   void ask(Message message, Answered done, std::size_t inputs = 0);
@@ -66,7 +62,6 @@ class WorkerInference final : public Inference, private LinkOwner {
   void settle(Result<> outcome);
 
   const std::chrono::milliseconds stall_;
-  const std::function<void(bool)> died_;
   ModelInfo info_;  // written before loaded_ is set, constant from then on
   std::atomic<bool> alive_{false};
   Outstanding outstanding_;
@@ -77,7 +72,6 @@ class WorkerInference final : public Inference, private LinkOwner {
   InferenceStats stats_;            // guarded by mutex_
 
   // The link's thread only.
-  bool refused_ = false;  // the load failed: the process ends because of that
   std::uint64_t steps_ = 0;
   Clock::time_point stepped_ = Clock::now();
   std::unique_ptr<Link> link_;  // last: its thread uses all of the above

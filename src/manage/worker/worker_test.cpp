@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <future>
 
@@ -61,7 +60,6 @@ class WorkerTest : public testing::Test {
     order.launch = shell(script);
     order.load.name = "shell";
     order.silence = silence;
-    order.died = [this](bool) { ++deaths_; };
     return WorkerInference::start(order, *log_);
   }
   std::string logged() {
@@ -72,7 +70,6 @@ class WorkerTest : public testing::Test {
 
   int log_ends_[2];
   std::unique_ptr<util::Log> log_;
-  std::atomic<int> deaths_ = 0;
 };
 
 class PromiseSink final : public ReplySink {
@@ -99,7 +96,6 @@ TEST_F(WorkerTest, AProcessThatEndsBeforeItIsReadyFailsTheLoad) {
   EXPECT_EQ(model.error().code, Error::Code::unavailable);
   EXPECT_EQ(model.error().reason, "worker_crashed");
   EXPECT_THAT(model.error().what, HasSubstr("exit code 7"));
-  EXPECT_EQ(deaths_, 1);
 }
 
 TEST_F(WorkerTest, AProgramThatIsNotThereFailsTheLoad) {
@@ -110,14 +106,13 @@ TEST_F(WorkerTest, AProgramThatIsNotThereFailsTheLoad) {
   EXPECT_EQ(model.error().reason, "worker_not_started");
 }
 
-TEST_F(WorkerTest, ATypedLoadErrorArrivesAndIsNoDeath) {
+TEST_F(WorkerTest, ATypedLoadErrorArrives) {
   const auto model =
       start(printf_of(wire::LoadFailed{{Error::Code::exhausted, "too large", "model", "out_of_memory", {}}}) +
             "exit 0");
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().code, Error::Code::exhausted);
   EXPECT_EQ(model.error().reason, "out_of_memory");
-  EXPECT_EQ(deaths_, 0);
 }
 
 TEST_F(WorkerTest, ACrashEndsWhatRunsAndWhateverIsAskedLater) {
@@ -126,7 +121,6 @@ TEST_F(WorkerTest, ACrashEndsWhatRunsAndWhateverIsAskedLater) {
   EXPECT_EQ((*model)->info().name, "shell");
   EXPECT_EQ(ending_of_a_generation(**model), "worker_crashed");
   EXPECT_FALSE((*model)->alive());
-  EXPECT_EQ(deaths_, 1);
   EXPECT_EQ(ending_of_a_generation(**model), "worker_crashed");
   std::promise<std::string> reason;
   (*model)->tokenize("x", {},
@@ -168,7 +162,6 @@ TEST_F(WorkerTest, UnloadingEndsAProcessThatDoesNotListen) {
   (*model)->submit({}, std::make_unique<PromiseSink>(last));
   model->reset();
   EXPECT_EQ(std::get<Failed>(last.get_future().get().what).error.reason, "model_unloading");
-  EXPECT_EQ(deaths_, 0);
 }
 
 TEST_F(WorkerTest, NothingIsLeftOpen) {
@@ -234,18 +227,19 @@ TEST_F(WorkerTest, AModelThatKeepsDyingIsNotStartedAgainAtOnce) {
   EXPECT_EQ(reason, "worker_restarting");
 }
 
-TEST(BackOff, DoublesUpToALimitAndForgetsWhenTheWorkerWasOfUse) {
+TEST(BackOff, DoublesUpToALimitAndForgetsAfterALoad) {
   BackOff back_off;
   const BackOff::Clock::time_point now{};
   EXPECT_EQ(back_off.remaining(now), milliseconds(0));
-  back_off.died(false, now);
+  back_off.died(now);
   EXPECT_EQ(back_off.remaining(now), milliseconds(100));
-  back_off.died(false, now);
+  back_off.died(now);
   EXPECT_EQ(back_off.remaining(now), milliseconds(200));
   EXPECT_EQ(back_off.remaining(now + milliseconds(500)), milliseconds(0));
-  for (int i = 0; i < 40; ++i) back_off.died(false, now);
+  for (int i = 0; i < 40; ++i) back_off.died(now);
   EXPECT_EQ(back_off.remaining(now), milliseconds(30'000));
-  back_off.died(true, now);
+  back_off.lived();
+  back_off.died(now);
   EXPECT_EQ(back_off.remaining(now), milliseconds(100));
 }
 

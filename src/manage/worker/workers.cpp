@@ -15,10 +15,19 @@ namespace pensieve::manage {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-void BackOff::died(bool useful, Clock::time_point now) {
+namespace {
+
+bool process_died(const Error& error) {
+  return error.reason == "worker_crashed" || error.reason == "worker_stalled" ||
+         error.reason == "worker_misbehaved" || error.reason == "load_timeout";
+}
+
+}  // namespace
+
+void BackOff::died(Clock::time_point now) {
   constexpr milliseconds kFirst{100}, kLongest{30'000};
   constexpr int kDoublings = 9;  // beyond kLongest
-  deaths_ = useful ? 1 : deaths_ + 1;
+  ++deaths_;
   until_ = now + std::min(kLongest, kFirst * (1 << std::min(deaths_ - 1, kDoublings)));
 }
 
@@ -48,12 +57,14 @@ Result<std::unique_ptr<Inference>> Workers::load(const ModelInfo& info, const Lo
     const std::lock_guard lock(record->mutex);
     wait = record->back_off.remaining(BackOff::Clock::now());
     if (wait > kWorthWaiting) {
-      Error error{Error::Code::unavailable,
-                  fmt::format("the process of model '{}' died {} times in a row; it is started again in {} s",
-                              info.name, record->back_off.deaths(), std::chrono::ceil<seconds>(wait).count()),
-                  "model",
-                  "worker_restarting",
-                  {{"retry_after_ms", wait.count()}}};
+      Error error{
+          Error::Code::unavailable,
+          fmt::format(
+              "the process of model '{}' died {} times in a row while loading; it is loaded again in {} s",
+              info.name, record->back_off.deaths(), std::chrono::ceil<seconds>(wait).count()),
+          "model",
+          "worker_restarting",
+          {{"retry_after_ms", wait.count()}}};
       return tl::unexpected(std::move(error));
     }
   }
@@ -63,14 +74,16 @@ Result<std::unique_ptr<Inference>> Workers::load(const ModelInfo& info, const Lo
                     {info.path, info.name, hardware_, engine_, budget},
                     seconds(options_.silence_timeout),
                     seconds(options_.stall_timeout),
-                    seconds(options_.load_timeout),
-                    nullptr};
+                    seconds(options_.load_timeout)};
   order.launch.arguments.push_back("model=" + info.name);  // for `ps`
-  order.died = [record](bool useful) {
-    const std::lock_guard lock(record->mutex);
-    record->back_off.died(useful, BackOff::Clock::now());
-  };
-  return WorkerInference::start(std::move(order), log_);
+  Result<std::unique_ptr<WorkerInference>> started = WorkerInference::start(std::move(order), log_);
+  const std::lock_guard lock(record->mutex);
+  if (started) {
+    record->back_off.lived();
+  } else if (process_died(started.error())) {
+    record->back_off.died(BackOff::Clock::now());
+  }
+  return Result<std::unique_ptr<Inference>>(std::move(started));
 }
 
 std::vector<model::Examined> Workers::examine(const std::vector<std::string>& paths) const {

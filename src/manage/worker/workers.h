@@ -20,13 +20,14 @@
 
 namespace pensieve::manage {
 
-// How long to wait before a model that keeps dying is started again: 0.1 s after the first death, doubled
-// with each further one, 30 s at most. A worker that answered before it died counts as the first.
+// How long to wait before a model whose process died while loading is loaded again: 0.1 s after the first
+// death, doubled with each further one in a row, 30 s at most. Deaths of loaded models are the pool's matter.
 class BackOff {
  public:
   using Clock = std::chrono::steady_clock;
 
-  void died(bool useful, Clock::time_point now);
+  void died(Clock::time_point now);
+  void lived() { *this = {}; }
   std::chrono::milliseconds remaining(Clock::time_point now) const;
   int deaths() const { return deaths_; }
 
