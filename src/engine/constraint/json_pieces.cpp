@@ -6,7 +6,7 @@
 namespace pensieve::engine::constraint {
 namespace {
 
-constexpr std::int64_t kDeepestIndent = 64;
+constexpr std::int64_t kDeepestIndent = 24;
 
 CharSet set_of(std::initializer_list<std::pair<char32_t, char32_t>> ranges) {
   CharSet set;
