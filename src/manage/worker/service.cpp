@@ -65,6 +65,8 @@ class ChannelSink final : public ReplySink {
       log_.write(LogLevel::debug, "generation_failed",
                  {{"id", std::string_view(request_id_)}, {"reason", std::string_view(failed->error.what)}});
       channel_.send_stats();
+    } else if (!std::holds_alternative<Started>(event.what) && !std::exchange(flowing_, true)) {
+      channel_.send_stats();  // who sees the first text finds the generation among those that run
     }
     if (!channel_.send(wire::Event{id_, std::move(event)})) {
       channel_.send(wire::Event{id_,
@@ -94,6 +96,7 @@ class ChannelSink final : public ReplySink {
   GatewayChannel& channel_;
   Running& running_;
   util::Log& log_;
+  bool flowing_ = false;  // text or calls have begun
 };
 
 // One message after the other, from a blocking socket.
