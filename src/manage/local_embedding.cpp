@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/pooling.h"
+#include "manage/guarded.h"
 #include "manage/local_inference.h"
 
 namespace pensieve::manage {
@@ -84,22 +85,11 @@ void LocalInference::embed(EmbeddingRequest request, Done<Embeddings> done) {
   }
   text_->post([this, request = std::move(request), done = std::move(done)](bool abandoned) {
     if (abandoned) return done(tl::unexpected(closing()));
-    Result<std::vector<std::vector<std::int32_t>>> texts = tl::unexpected(closing());
-    try {
-      texts = embedding_tokens(request);
-    } catch (const std::bad_alloc&) {
-      texts = fail(Error::Code::exhausted, "no memory for the texts of this request; send fewer");
-    }
+    auto texts = guarded("reading the texts of a request", [&] { return embedding_tokens(request); });
     if (!texts) return done(tl::unexpected(std::move(texts.error())));
     embedding_->post([this, texts = std::move(*texts), done](bool too_late) {
       if (too_late) return done(tl::unexpected(closing()));
-      Result<Embeddings> made = tl::unexpected(closing());
-      try {
-        made = run_embedder(texts);
-      } catch (const std::bad_alloc&) {
-        made = fail(Error::Code::exhausted, "no memory for the vectors of this request; send fewer texts");
-      }
-      done(std::move(made));
+      done(guarded("making embeddings", [&] { return run_embedder(texts); }));
     });
   });
 }

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "server/await_result.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/ollama_reply.h"
 #include "server/generation.h"
@@ -40,7 +41,7 @@ Task<Result<std::int64_t>> prompt_size(Exchange& exchange, Inference& model,
     std::function<void(std::function<void(Answer)>)> start = [&model, text](auto done) {
       model.tokenize(*text, {}, std::move(done));
     };
-    const auto tokens = co_await await_answer<Answer>(exchange.executor(), std::move(start));
+    const auto tokens = co_await await_result<TokenizedText>(exchange, std::move(start));
     if (!tokens) co_return tl::unexpected(tokens.error());
     co_return static_cast<std::int64_t>(tokens->tokens.size());
   }
@@ -49,7 +50,7 @@ Task<Result<std::int64_t>> prompt_size(Exchange& exchange, Inference& model,
   std::function<void(std::function<void(Answer)>)> start = [&model, &chat](auto done) {
     model.count(chat, std::move(done));
   };
-  co_return co_await await_answer<Answer>(exchange.executor(), std::move(start));
+  co_return co_await await_result<std::int64_t>(exchange, std::move(start));
 }
 
 // num_ctx below what the model has: prompt and answer must fit into it. Above it, the model's own limit
@@ -147,7 +148,7 @@ Task<Result<Embeddings>> embed_ollama(Exchange& exchange, Context& context, cons
   std::function<void(std::function<void(Result<Embeddings>)>)> start = [&inference, &request](auto done) {
     inference.embed(std::move(request), std::move(done));
   };
-  auto made = co_await await_answer<Result<Embeddings>>(exchange.executor(), std::move(start));
+  auto made = co_await await_result<Embeddings>(exchange, std::move(start));
   if (!made) co_return made;
   for (std::vector<float>& vector : made->vectors) {
     if (!asked.dimensions) break;

@@ -1,6 +1,7 @@
 // See lane.h.
 #include "server/grpc/lane.h"
 
+#include <exception>
 #include <utility>
 
 namespace pensieve::server {
@@ -37,7 +38,11 @@ void Lane::run() {
     std::function<void()> work = std::move(work_.front());
     work_.pop_front();
     lock.unlock();
-    work();
+    try {
+      work();
+    } catch (const std::exception&) {
+      // Out of memory, mostly: the call it belonged to ends by its deadline or its client; the others go on.
+    }
     work = nullptr;  // what it holds is let go without the lock
     lock.lock();
   }

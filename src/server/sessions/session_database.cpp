@@ -2,8 +2,10 @@
 // schema.
 #include "server/sessions/session_database.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <utility>
@@ -188,6 +190,10 @@ Result<SessionDatabase> SessionDatabase::open(const std::string& path) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   auto connection = std::make_unique<Connection>();
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  // Conversations are nobody else's business: the file, and those that SQLite puts beside it with its rights.
+  if (const int file = path == ":memory:" ? -1 : ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+      file >= 0)
+    ::close(file);
   if (sqlite3_open_v2(path.c_str(), &connection->handle, flags, nullptr) != SQLITE_OK)
     return connection->problem(fmt::format("sessions cannot be kept in '{}'", path));
   sqlite3_busy_timeout(connection->handle, 5000);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "manage/guarded.h"
 #include "server/random_id.h"
 
 namespace pensieve::server {
@@ -59,7 +60,7 @@ void SessionStore::post(Done<T> done, std::function<Result<T>(SessionDatabase&)>
       }
       database_ = std::move(*opened);
     }
-    done(work(*database_));
+    done(manage::guarded("keeping a session", [&] { return work(*database_); }));
   });
 }
 
@@ -125,10 +126,10 @@ void SessionStore::append(std::string owner, std::string id, std::vector<ChatMes
              [this, owner = std::move(owner), id = std::move(id),
               messages = std::move(messages)](SessionDatabase& database) -> Result<Kept> {
                if (auto free = lock(id); !free) return tl::unexpected(free.error());
+               const std::shared_ptr<void> held(nullptr, [this, &id](void*) { unlock(id); });
                Kept kept = numbered(messages);
-               const auto added = database.append(owner, id, kept);
-               unlock(id);
-               if (!added) return tl::unexpected(added.error());
+               if (const auto added = database.append(owner, id, kept); !added)
+                 return tl::unexpected(added.error());
                return kept;
              });
 }
