@@ -273,6 +273,11 @@ TEST(ReplyFormat, TextGoesOutAsItComesAndOnlyAsLittleAsNeededIsHeld) {
   EXPECT_EQ(message_of(pieces), Json::parse(R"({"c":"Hello world <toolbox>"})"));
 }
 
+TEST(ReplyFormat, AMessageThatBeginsAndIsCutOffEndsAllTheSame) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("<|channel|><|message|><|start|>", "");
+  EXPECT_EQ(read(*format, request_with_tools(), "", "a<|start|><<")["c"], "a\n<|start|><<");
+}
+
 TEST(ReplyFormat, ThousandsOfBrokenCallsEndInReasonableTime) {
   const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call><function=<parameter=", "");
   std::string reply;

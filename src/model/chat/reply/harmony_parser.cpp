@@ -67,6 +67,11 @@ bool HarmonyParser::read_header(bool at_end, std::vector<ReplyPiece>& out) {
   }
   if (may_be_header(held_) && held_.size() < kLongestHeader && !at_end) return false;
   mode_ = Mode::content;  // no header at all: plain text
+  // Here, lest reading text takes it for the beginning of this header again, without end.
+  if (held_.compare(0, kStart.size(), kStart) == 0) {
+    writer().text(kStart, out);
+    held_.erase(0, kStart.size());
+  }
   return true;
 }
 
