@@ -1,5 +1,5 @@
-// How encoders choose scales: least squares over a few candidates. Host only; slow beside an encoder that takes
-// the largest magnitude, and much closer. Values that are no numbers count as zero.
+// How encoders choose scales: least squares over a few candidates. Host only; slow beside an encoder that
+// takes the largest magnitude, and much closer. Values that are no numbers count as zero.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,9 @@ inline int nearest_level(float value, int low, int high) {
   return static_cast<int>(value < 0.0F ? value - 0.5F : value + 0.5F);
 }
 
-inline float finite_or_zero(float value) { return std::isfinite(value) ? value : 0.0F; }
+inline float finite_or_zero(float value) {
+  return std::isfinite(value) ? value : 0.0F;
+}
 
 // The s for which s * q, q whole in [low, high] and low < 0, comes nearest to x[0 .. count); errors of large
 // values weigh more (by the value squared). May be negative: low reaches further than high.
@@ -82,7 +84,8 @@ inline Range fit_range(const float* x, int count, int high) {
     double error = 0.0;
     for (int i = 0; i < count; ++i) {
       const double value = static_cast<double>(finite_or_zero(x[i]));
-      const double off = scale * nearest_level(static_cast<float>((value + minimum) / scale), 0, high) - minimum - value;
+      const double off =
+          scale * nearest_level(static_cast<float>((value + minimum) / scale), 0, high) - minimum - value;
       error += off * off;
     }
     if (best_error < 0.0 || error < best_error) {
@@ -93,6 +96,45 @@ inline Range fit_range(const float* x, int count, int high) {
   return best;
 }
 
-inline float inverse_of(float value) { return value != 0.0F ? 1.0F / value : 0.0F; }
+// The number of the level nearest to value, the first among equals.
+inline int nearest_of(float value, const signed char (&levels)[16]) {
+  int best = 0;
+  for (int i = 1; i < 16; ++i) {
+    if (std::fabs(value - (float)levels[i]) < std::fabs(value - (float)levels[best])) best = i;
+  }
+  return best;
+}
+
+// As fit_scale, where q is one of 16 unevenly spaced levels, the lowest first, and there are 32 values.
+inline float fit_levels(const float* x, const signed char (&levels)[16]) {
+  float largest = 0.0F;
+  for (int i = 0; i < 32; ++i) {
+    const float value = finite_or_zero(x[i]);
+    largest = std::fabs(value) > std::fabs(largest) ? value : largest;
+  }
+  if (largest == 0.0F) return 0.0F;
+  double best_gain = -1.0;
+  float best = 0.0F;
+  for (int step = -7; step <= 7; ++step) {
+    const float inverse = ((float)levels[0] + (float)step) / largest;
+    double with_x = 0.0, with_q = 0.0;
+    for (int i = 0; i < 32; ++i) {
+      const float value = finite_or_zero(x[i]);
+      const double level = levels[nearest_of(value * inverse, levels)],
+                   weight = (double)value * (double)value;
+      with_x += weight * (double)value * level;
+      with_q += weight * level * level;
+    }
+    if (with_q > 0.0 && with_x * with_x / with_q > best_gain) {
+      best_gain = with_x * with_x / with_q;
+      best = (float)(with_x / with_q);
+    }
+  }
+  return best;
+}
+
+inline float inverse_of(float value) {
+  return value != 0.0F ? 1.0F / value : 0.0F;
+}
 
 }  // namespace pensieve

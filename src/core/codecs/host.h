@@ -13,6 +13,7 @@
 
 #include "core/codec.h"
 #include "core/codecs/fit.h"
+#include "core/codecs/super_block.h"
 #include "core/half.h"
 
 #define PENSIEVE_HOST 1

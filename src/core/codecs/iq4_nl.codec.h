@@ -12,48 +12,13 @@ PENSIEVE_FN void iq4_nl_decode8(PENSIEVE_GLOBAL const unsigned char* block, int 
 }
 
 #ifdef PENSIEVE_HOST
-static int iq4_nl_nearest(float value) {
-  int best = 0;
-  for (int i = 1; i < 16; ++i) {
-    if (fabsf(value - (float)iq4_nl_levels[i]) < fabsf(value - (float)iq4_nl_levels[best])) best = i;
-  }
-  return best;
-}
-
-// The scale for which scale * level comes nearest to 32 values, by least squares over a few candidates.
-static float iq4_nl_scale(const float* in) {
-  float largest = 0.0F;
-  for (int i = 0; i < 32; ++i) {
-    const float value = finite_or_zero(in[i]);
-    largest = fabsf(value) > fabsf(largest) ? value : largest;
-  }
-  if (largest == 0.0F) return 0.0F;
-  double best_gain = -1.0;
-  float best = 0.0F;
-  for (int step = -7; step <= 7; ++step) {
-    const float inverse = ((float)iq4_nl_levels[0] + (float)step) / largest;
-    double with_x = 0.0, with_q = 0.0;
-    for (int i = 0; i < 32; ++i) {
-      const float value = finite_or_zero(in[i]);
-      const double level = iq4_nl_levels[iq4_nl_nearest(value * inverse)], weight = (double)value * (double)value;
-      with_x += weight * (double)value * level;
-      with_q += weight * level * level;
-    }
-    if (with_q > 0.0 && with_x * with_x / with_q > best_gain) {
-      best_gain = with_x * with_x / with_q;
-      best = (float)(with_x / with_q);
-    }
-  }
-  return best;
-}
-
 static void iq4_nl_encode(const float* in, unsigned char* block) {
   memset(block, 0, iq4_nl_block_bytes);
-  const unsigned short d_bits = float_to_half(iq4_nl_scale(in));
+  const unsigned short d_bits = float_to_half(fit_levels(in, iq4_nl_levels));
   memcpy(block, &d_bits, 2);
   const float inverse = inverse_of(half_to_float(d_bits));
   for (int i = 0; i < 32; ++i)
-    block[2 + (i & 15)] |= (unsigned char)(iq4_nl_nearest(finite_or_zero(in[i]) * inverse) << i / 16 * 4);
+    block[2 + (i & 15)] |= (unsigned char)(nearest_of(finite_or_zero(in[i]) * inverse, iq4_nl_levels) << i / 16 * 4);
 }
 #define PENSIEVE_CODEC_ENCODER &iq4_nl_encode
 #endif

@@ -18,46 +18,11 @@ PENSIEVE_FN void iq4_xs_decode8(PENSIEVE_GLOBAL const unsigned char* block, int 
 }
 
 #ifdef PENSIEVE_HOST
-static int iq4_xs_nearest(float value) {
-  int best = 0;
-  for (int i = 1; i < 16; ++i) {
-    if (fabsf(value - (float)iq4_xs_levels[i]) < fabsf(value - (float)iq4_xs_levels[best])) best = i;
-  }
-  return best;
-}
-
-// The scale for which scale * level comes nearest to 32 values, by least squares over a few candidates.
-static float iq4_xs_scale(const float* in) {
-  float largest = 0.0F;
-  for (int i = 0; i < 32; ++i) {
-    const float value = finite_or_zero(in[i]);
-    largest = fabsf(value) > fabsf(largest) ? value : largest;
-  }
-  if (largest == 0.0F) return 0.0F;
-  double best_gain = -1.0;
-  float best = 0.0F;
-  for (int step = -7; step <= 7; ++step) {
-    const float inverse = ((float)iq4_xs_levels[0] + (float)step) / largest;
-    double with_x = 0.0, with_q = 0.0;
-    for (int i = 0; i < 32; ++i) {
-      const float value = finite_or_zero(in[i]);
-      const double level = iq4_xs_levels[iq4_xs_nearest(value * inverse)], weight = (double)value * (double)value;
-      with_x += weight * (double)value * level;
-      with_q += weight * level * level;
-    }
-    if (with_q > 0.0 && with_x * with_x / with_q > best_gain) {
-      best_gain = with_x * with_x / with_q;
-      best = (float)(with_x / with_q);
-    }
-  }
-  return best;
-}
-
 // The scale of largest magnitude is at -32 steps of d.
 static void iq4_xs_encode(const float* in, unsigned char* block) {
   float scales[8], largest = 0.0F;
   for (int j = 0; j < 8; ++j) {
-    scales[j] = iq4_xs_scale(in + 32 * j);
+    scales[j] = fit_levels(in + 32 * j, iq4_xs_levels);
     largest = fabsf(scales[j]) > fabsf(largest) ? scales[j] : largest;
   }
   memset(block, 0, iq4_xs_block_bytes);
@@ -70,7 +35,7 @@ static void iq4_xs_encode(const float* in, unsigned char* block) {
     block[4 + j / 2] |= (unsigned char)(((s + 32) & 15) << (j & 1) * 4);
     const float inverse = inverse_of(d * (float)s);
     for (int i = 0; i < 32; ++i) {
-      const int level = iq4_xs_nearest(finite_or_zero(in[32 * j + i]) * inverse);
+      const int level = nearest_of(finite_or_zero(in[32 * j + i]) * inverse, iq4_xs_levels);
       block[8 + 16 * j + (i & 15)] |= (unsigned char)(level << i / 16 * 4);
     }
   }

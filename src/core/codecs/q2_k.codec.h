@@ -14,29 +14,13 @@ PENSIEVE_FN void q2_k_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-// Ranges of 16 weights by least squares; their scales and minima in steps of d and dmin.
 static void q2_k_encode(const float* in, unsigned char* block) {
-  Range ranges[16];
-  float scale = 0.0F, minimum = 0.0F;
-  for (int j = 0; j < 16; ++j) {
-    ranges[j] = fit_range(in + 16 * j, 16, 3);
-    scale = fmaxf(scale, ranges[j].scale);
-    minimum = fmaxf(minimum, ranges[j].minimum);
-  }
   memset(block, 0, q2_k_block_bytes);
-  const unsigned short bits[2] = {float_to_half(scale / 15.0F), float_to_half(minimum / 15.0F)};
-  memcpy(block + 80, bits, 4);
-  const float d = half_to_float(bits[0]), dmin = half_to_float(bits[1]);
-  for (int j = 0; j < 16; ++j) {
-    const int s = nearest_level(ranges[j].scale * inverse_of(d), 0, 15);
-    const int m = nearest_level(ranges[j].minimum * inverse_of(dmin), 0, 15);
-    block[j] = (unsigned char)(s | m << 4);
-    const float inverse = inverse_of(d * (float)s);
-    for (int i = 16 * j; i < 16 * j + 16; ++i) {
-      const int q = nearest_level((in[i] + dmin * (float)m) * inverse, 0, 3);
-      block[16 + i / 128 * 32 + (i & 31)] |= (unsigned char)(q << (i & 127) / 32 * 2);
-    }
-  }
+  encode_ranges<16>(
+      in, 3, 15, block + 80, [=](int j, int s, int m) { block[j] = (unsigned char)(s | m << 4); },
+      [=](int i, int q) {
+        block[16 + i / 128 * 32 + (i & 31)] |= (unsigned char)(q << (i & 127) / 32 * 2);
+      });
 }
 #define PENSIEVE_CODEC_ENCODER &q2_k_encode
 #endif

@@ -19,28 +19,19 @@ PENSIEVE_FN void q3_k_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-// Scales of 16 weights by least squares, in steps of d: the scale of largest magnitude is at -32.
 static void q3_k_encode(const float* in, unsigned char* block) {
-  float scales[16], largest = 0.0F;
-  for (int j = 0; j < 16; ++j) {
-    scales[j] = fit_scale(in + 16 * j, 16, -4, 3);
-    largest = fabsf(scales[j]) > fabsf(largest) ? scales[j] : largest;
-  }
   memset(block, 0, q3_k_block_bytes);
-  const unsigned short d_bits = float_to_half(largest / -32.0F);
-  memcpy(block + 108, &d_bits, 2);
-  const float d = half_to_float(d_bits);
-  for (int j = 0; j < 16; ++j) {
-    const int s = nearest_level(scales[j] * inverse_of(d), -32, 31);
-    block[96 + (j & 7)] |= (unsigned char)(((s + 32) & 15) << j / 8 * 4);
-    block[104 + (j & 3)] |= (unsigned char)((s + 32) >> 4 << j / 4 * 2);
-    const float inverse = inverse_of(d * (float)s);
-    for (int i = 16 * j; i < 16 * j + 16; ++i) {
-      const int q = nearest_level(in[i] * inverse, -4, 3) + 4;
-      block[i & 31] |= (unsigned char)(q >> 2 << i / 32);
-      block[32 + i / 128 * 32 + (i & 31)] |= (unsigned char)((q & 3) << (i & 127) / 32 * 2);
-    }
-  }
+  encode_scaled(
+      in, -4, -32, block + 108,
+      [=](int j, int s) {
+        block[96 + (j & 7)] |= (unsigned char)(((s + 32) & 15) << j / 8 * 4);
+        block[104 + (j & 3)] |= (unsigned char)((s + 32) >> 4 << j / 4 * 2);
+      },
+      [=](int i, int level) {
+        const int q = level + 4;
+        block[i & 31] |= (unsigned char)(q >> 2 << i / 32);
+        block[32 + i / 128 * 32 + (i & 31)] |= (unsigned char)((q & 3) << (i & 127) / 32 * 2);
+      });
 }
 #define PENSIEVE_CODEC_ENCODER &q3_k_encode
 #endif

@@ -21,37 +21,14 @@ PENSIEVE_FN void q5_k_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-// Ranges of 32 weights by least squares; their scales and minima in steps of d and dmin.
 static void q5_k_encode(const float* in, unsigned char* block) {
-  Range ranges[8];
-  float scale = 0.0F, minimum = 0.0F;
-  for (int j = 0; j < 8; ++j) {
-    ranges[j] = fit_range(in + 32 * j, 32, 31);
-    scale = fmaxf(scale, ranges[j].scale);
-    minimum = fmaxf(minimum, ranges[j].minimum);
-  }
   memset(block, 0, q5_k_block_bytes);
-  const unsigned short bits[2] = {float_to_half(scale / 63.0F), float_to_half(minimum / 63.0F)};
-  memcpy(block, bits, 4);
-  const float d = half_to_float(bits[0]), dmin = half_to_float(bits[1]);
-  for (int j = 0; j < 8; ++j) {
-    const int s = nearest_level(ranges[j].scale * inverse_of(d), 0, 63);
-    const int m = nearest_level(ranges[j].minimum * inverse_of(dmin), 0, 63);
-    if (j < 4) {
-      block[4 + j] |= (unsigned char)s;
-      block[8 + j] |= (unsigned char)m;
-    } else {
-      block[8 + j] |= (unsigned char)((s & 15) | (m & 15) << 4);
-      block[j] |= (unsigned char)(s >> 4 << 6);
-      block[4 + j] |= (unsigned char)(m >> 4 << 6);
-    }
-    const float inverse = inverse_of(d * (float)s);
-    for (int i = 0; i < 32; ++i) {
-      const int q = nearest_level((in[32 * j + i] + dmin * (float)m) * inverse, 0, 31);
-      block[16 + i] |= (unsigned char)(q >> 4 << j);
-      block[48 + j / 2 * 32 + i] |= (unsigned char)((q & 15) << (j & 1) * 4);
-    }
-  }
+  encode_ranges<32>(
+      in, 31, 63, block, [=](int j, int s, int m) { put_six_bits(block + 4, j, s, m); },
+      [=](int i, int q) {
+        block[16 + (i & 31)] |= (unsigned char)(q >> 4 << i / 32);
+        block[48 + i / 64 * 32 + (i & 31)] |= (unsigned char)((q & 15) << (i / 32 & 1) * 4);
+      });
 }
 #define PENSIEVE_CODEC_ENCODER &q5_k_encode
 #endif

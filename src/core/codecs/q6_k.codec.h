@@ -18,28 +18,15 @@ PENSIEVE_FN void q6_k_decode8(PENSIEVE_GLOBAL const unsigned char* block, int fi
 }
 
 #ifdef PENSIEVE_HOST
-// Scales of 16 weights by least squares, in steps of d: the scale of largest magnitude is at -128.
 static void q6_k_encode(const float* in, unsigned char* block) {
-  float scales[16], largest = 0.0F;
-  for (int j = 0; j < 16; ++j) {
-    scales[j] = fit_scale(in + 16 * j, 16, -32, 31);
-    largest = fabsf(scales[j]) > fabsf(largest) ? scales[j] : largest;
-  }
   memset(block, 0, q6_k_block_bytes);
-  const unsigned short d_bits = float_to_half(largest / -128.0F);
-  memcpy(block + 208, &d_bits, 2);
-  const float d = half_to_float(d_bits);
-  for (int j = 0; j < 16; ++j) {
-    const int s = nearest_level(scales[j] * inverse_of(d), -128, 127);
-    block[192 + j] = (unsigned char)(signed char)s;
-    const float inverse = inverse_of(d * (float)s);
-    for (int i = 16 * j; i < 16 * j + 16; ++i) {
-      const int q = nearest_level(in[i] * inverse, -32, 31) + 32;
-      const int quarter = (i & 127) / 32;
-      block[i / 128 * 64 + (quarter & 1) * 32 + (i & 31)] |= (unsigned char)((q & 15) << quarter / 2 * 4);
-      block[128 + i / 128 * 32 + (i & 31)] |= (unsigned char)(q >> 4 << 2 * quarter);
-    }
-  }
+  encode_scaled(
+      in, -32, -128, block + 208, [=](int j, int s) { block[192 + j] = (unsigned char)(signed char)s; },
+      [=](int i, int level) {
+        const int q = level + 32, quarter = (i & 127) / 32;
+        block[i / 128 * 64 + (quarter & 1) * 32 + (i & 31)] |= (unsigned char)((q & 15) << quarter / 2 * 4);
+        block[128 + i / 128 * 32 + (i & 31)] |= (unsigned char)(q >> 4 << 2 * quarter);
+      });
 }
 #define PENSIEVE_CODEC_ENCODER &q6_k_encode
 #endif
