@@ -28,6 +28,10 @@ bool cut(std::string_view merge, std::string_view& left, std::string_view& right
 
 }  // namespace
 
+bool has_merges(const Metadata& metadata) {
+  return metadata.contains(kMerges) || metadata.contains(kPairs);
+}
+
 Result<MergeTable> read_merges(const Metadata& metadata,
                                const std::function<std::int32_t(std::string_view)>& symbol) {
   const auto* pairs = metadata.texts(kPairs);

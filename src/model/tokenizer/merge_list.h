@@ -12,6 +12,8 @@
 
 namespace pensieve::model {
 
+bool has_merges(const Metadata& metadata);
+
 // `symbol`: what a text is to the tokenizer, -1 for nothing. Refuses (`invalid`) entries that are not two
 // texts with one space between, or that need a token which the vocabulary does not have.
 Result<MergeTable> read_merges(const Metadata& metadata,

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <unordered_map>
 #include <utility>
 
+#include "model/tokenizer/byte_tokens.h"
 #include "model/tokenizer/merge_list.h"
 #include "model/tokenizer/merge_table.h"
 #include "model/tokenizer/space_letter.h"
@@ -21,7 +21,6 @@ namespace {
 
 constexpr std::string_view kScores = "tokenizer.ggml.scores";
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
-constexpr std::string_view kPairs = "tokenizer.pensieve.merge_pairs";
 // Every way to cut a token in two is looked up, so its length is limited; published ones have up to 93 bytes.
 constexpr std::size_t kLongestToken = 512;
 
@@ -32,7 +31,7 @@ struct SentenceBpeModel {
   // table.size() on, of which odd_letters has the character.
   std::unordered_map<char32_t, std::int32_t> letters;
   std::vector<char32_t> odd_letters;
-  std::array<std::int32_t, 256> byte_tokens;  // -1: none
+  ByteTokens byte_tokens;
   std::int32_t unknown = -1;
   bool add_space_prefix = true;    // to each stretch of text
   bool prefix_first_only = false;  // only to one that begins the text
@@ -134,26 +133,12 @@ Result<> merges_by_score(const Metadata& metadata, const Vocabulary& vocabulary,
 }
 
 Result<> read_fallback(const Vocabulary& vocabulary, SentenceBpeModel& model) {
-  model.byte_tokens.fill(-1);
-  bool bytes = false;
-  for (std::int32_t id = 0; id < vocabulary.size(); ++id) {
-    const VocabularyToken& token = vocabulary.tokens[static_cast<std::size_t>(id)];
-    if (token.kind != TokenKind::byte) continue;
-    model.byte_tokens[static_cast<std::size_t>(byte_of_hexadecimal(token.text))] = id;
-    bytes = true;
-  }
+  model.byte_tokens = ByteTokens(vocabulary);
   model.unknown = vocabulary.ids.unknown;
-  if (bytes || model.unknown >= 0) return {};
+  if (model.byte_tokens.any() || model.unknown >= 0) return {};
   return refuse(
       "the vocabulary has neither byte tokens nor an unknown token: it cannot spell every text; convert the "
       "model again");
-}
-
-Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag) {
-  const auto value = metadata.boolean(key);
-  if (!value) return tl::unexpected(value.error());
-  if (*value) flag = **value;
-  return {};
 }
 
 class SentenceBpe final : public TableTokenizer {
@@ -223,17 +208,7 @@ class SentenceBpe final : public TableTokenizer {
       // A place outside: the prefixed space, of a vocabulary that has no letter for it.
       bytes = at < text.size() ? text.substr(at, util::decode_utf8(text, at).size) : std::string_view(" ");
     }
-    append_bytes(bytes, out);
-  }
-
-  void append_bytes(std::string_view bytes, std::vector<std::int32_t>& out) const {
-    const auto token_of = [this](char byte) { return model_.byte_tokens[static_cast<std::uint8_t>(byte)]; };
-    const bool all = std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return token_of(byte) >= 0; });
-    if (all) {
-      for (const char byte : bytes) out.push_back(token_of(byte));
-    } else if (model_.unknown >= 0) {
-      out.push_back(model_.unknown);
-    }
+    if (!model_.byte_tokens.append(bytes, out) && model_.unknown >= 0) out.push_back(model_.unknown);
   }
 
   SentenceBpeModel model_;
@@ -250,7 +225,7 @@ Result<std::unique_ptr<Tokenizer>> make_sentence_bpe(const Metadata& metadata) {
   model.table = std::move(*table);
   read_letters(*vocabulary, model);
   Result<> read = read_fallback(*vocabulary, model);
-  if (read && (metadata.contains(kMerges) || metadata.contains(kPairs))) {
+  if (read && (has_merges(metadata))) {
     auto merges =
         read_merges(metadata, [&](std::string_view text) { return symbol_of(*vocabulary, model, text); });
     if (!merges) return tl::unexpected(merges.error());

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/tokenizer/pre_tokenizer_rules.h"
+#include "model/tokenizer/space_letter.h"
 #include "model/tokenizer/vocabulary.h"
 
 namespace pensieve::model {
@@ -17,9 +19,6 @@ namespace {
 
 using util::Json;
 
-constexpr std::string_view kSpaceText = "\xE2\x96\x81";
-constexpr std::string_view kGpt2Expression =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::size_t kLongestExpression = 8192;
 
 tl::unexpected<Error> unsupported(std::string_view member, const Json& step) {
@@ -112,7 +111,8 @@ Result<> byte_level_steps(const std::vector<Step>& normalizers, const std::vecto
                (text(*step.json, "behavior").empty() || text(*step.json, "behavior") == "Isolated")) {
       expressions.emplace_back(R"([\p{P}!-/:-@\[-`{-~])");
     } else if (step.type == "ByteLevel") {
-      if (flag(*step.json, "use_regex", true)) expressions.emplace_back(kGpt2Expression);
+      if (flag(*step.json, "use_regex", true))
+        expressions.emplace_back(find_rules("gpt-2")->expressions.front());
       if (flag(*step.json, "add_prefix_space", true)) metadata.set("tokenizer.pensieve.prefix_space", true);
     } else {
       return unsupported("pre_tokenizer for byte-level BPE", *step.json);
@@ -171,15 +171,15 @@ Result<> sentence_steps(std::string_view family, const std::vector<Step>& normal
   for (const Step& step : normalizers) {
     const Json* pattern = member(*step.json, "pattern");
     const bool spaces = step.type == "Replace" && pattern != nullptr && text(*pattern, "String") == " " &&
-                        text(*step.json, "content") == kSpaceText;
-    if (step.type == "Prepend" && text(*step.json, "prepend") == kSpaceText) {
+                        text(*step.json, "content") == kSpaceLetterText;
+    if (step.type == "Prepend" && text(*step.json, "prepend") == kSpaceLetterText) {
       prefix = true;
     } else if (!spaces) {
       return unsupported("normalizer for a SentencePiece vocabulary", *step.json);
     }
   }
   for (const Step& step : cutters) {
-    if (step.type == "Metaspace" && text(*step.json, "replacement") == kSpaceText) {
+    if (step.type == "Metaspace" && text(*step.json, "replacement") == kSpaceLetterText) {
       const std::string scheme = text(*step.json, "prepend_scheme");
       prefix = scheme.empty() ? flag(*step.json, "add_prefix_space", true) : scheme != "never";
       if (scheme == "first") metadata.set("tokenizer.pensieve.prefix_first_only", true);

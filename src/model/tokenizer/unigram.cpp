@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "model/tokenizer/byte_tokens.h"
 #include "model/tokenizer/byte_trie.h"
 #include "model/tokenizer/character_map.h"
 #include "model/tokenizer/space_letter.h"
@@ -28,7 +28,7 @@ struct UnigramModel {
   ByteTrie pieces;
   std::vector<float> scores;
   std::optional<CharacterMap> map;
-  std::array<std::int32_t, 256> byte_tokens;  // -1: none
+  ByteTokens byte_tokens;
   std::int32_t unknown = -1;
   double unknown_score = 0;
   bool add_space_prefix = true, prefix_first_only = false, remove_extra_spaces = true;
@@ -140,18 +140,11 @@ class Unigram final : public TableTokenizer {
       const auto [token, from] = room.path[i];
       const std::size_t end = i + 1 < room.path.size() ? room.path[i + 1].second : room.text.size();
       const bool was_unknown = unknown;
-      unknown = token < 0 && !append_bytes(std::string_view(room.text).substr(from, end - from), out);
+      unknown =
+          token < 0 && !model_.byte_tokens.append(std::string_view(room.text).substr(from, end - from), out);
       if (token >= 0) out.push_back(token);
       if (unknown && !was_unknown && model_.unknown >= 0) out.push_back(model_.unknown);
     }
-  }
-
-  bool append_bytes(std::string_view bytes, std::vector<std::int32_t>& out) const {
-    const auto token_of = [this](char byte) { return model_.byte_tokens[static_cast<std::uint8_t>(byte)]; };
-    if (!std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return token_of(byte) >= 0; }))
-      return false;
-    for (const char byte : bytes) out.push_back(token_of(byte));
-    return true;
   }
 
   UnigramModel model_;
@@ -162,7 +155,7 @@ Result<> read_pieces(const Metadata& metadata, const Vocabulary& vocabulary, Uni
   if (scores == nullptr) return refuse(fmt::format("{} is absent or not a list of numbers", kScores));
   std::size_t bytes = 0;
   double worst = 0;
-  model.byte_tokens.fill(-1);
+  model.byte_tokens = ByteTokens(vocabulary);
   const auto ordinary = [](const VocabularyToken& token) {
     return !token.hidden() && (token.kind == TokenKind::normal || token.kind == TokenKind::user_defined);
   };
@@ -171,8 +164,6 @@ Result<> read_pieces(const Metadata& metadata, const Vocabulary& vocabulary, Uni
     const double score = (*scores)[static_cast<std::size_t>(id)];
     if (!std::isfinite(score)) return refuse(fmt::format("{}[{}] is not a finite number", kScores, id));
     model.scores.push_back(static_cast<float>(score));
-    if (token.kind == TokenKind::byte)
-      model.byte_tokens[static_cast<std::size_t>(byte_of_hexadecimal(token.text))] = id;
     if (!ordinary(token)) continue;
     if (token.text.size() > kLongestPiece) {
       return refuse(fmt::format("token {} {} has {} bytes, more than the {} of a piece", id,
@@ -188,7 +179,7 @@ Result<> read_pieces(const Metadata& metadata, const Vocabulary& vocabulary, Uni
   }
   model.unknown_score = worst - kUnknownPenalty;
   model.unknown = vocabulary.ids.unknown;
-  if (model.unknown < 0 && model.byte_tokens['a'] < 0)
+  if (model.unknown < 0 && !model.byte_tokens.any())
     return refuse("the vocabulary has neither an unknown token nor byte tokens: it cannot spell every text");
   return {};
 }
@@ -207,13 +198,6 @@ Result<> read_map(const Metadata& metadata, UnigramModel& model) {
   auto map = CharacterMap::read(bytes);
   if (!map) return tl::unexpected(map.error());
   model.map = std::move(*map);
-  return {};
-}
-
-Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag) {
-  const auto value = metadata.boolean(key);
-  if (!value) return tl::unexpected(value.error());
-  if (*value) flag = **value;
   return {};
 }
 

@@ -128,38 +128,34 @@ Result<> read_ids(const Metadata& metadata, Vocabulary& vocabulary) {
   return {};
 }
 
-Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag) {
-  const auto value = metadata.boolean(key);
-  if (!value) return tl::unexpected(value.error());
-  if (*value) flag = **value;
-  return {};
+// Token ids in a list of the file's; nothing where it has none.
+Result<std::optional<std::vector<std::int32_t>>> read_tokens(const Metadata& metadata, std::string_view key,
+                                                             std::int32_t tokens) {
+  const auto* ids = metadata.integers(key);
+  if (ids == nullptr) return std::nullopt;
+  std::vector<std::int32_t> out;
+  for (const std::int64_t id : *ids) {
+    if (id < 0 || id >= tokens)
+      return refuse(fmt::format("{} holds {}, outside the vocabulary of {} tokens", key, id, tokens));
+    out.push_back(static_cast<std::int32_t>(id));
+  }
+  return out;
 }
 
-// Ids in a list of the file's; the flag is set for each.
 Result<> mark_tokens(const Metadata& metadata, std::string_view key, bool VocabularyToken::*flag,
                      Vocabulary& vocabulary) {
-  const auto* ids = metadata.integers(key);
-  if (ids == nullptr) return {};
-  for (const std::int64_t id : *ids) {
-    if (id < 0 || id >= vocabulary.size()) {
-      return refuse(
-          fmt::format("{} holds {}, outside the vocabulary of {} tokens", key, id, vocabulary.size()));
-    }
-    vocabulary.tokens[static_cast<std::size_t>(id)].*flag = true;
-  }
+  const auto ids = read_tokens(metadata, key, vocabulary.size());
+  if (!ids) return tl::unexpected(ids.error());
+  if (!*ids) return {};
+  for (const std::int32_t id : **ids) vocabulary.tokens[static_cast<std::size_t>(id)].*flag = true;
   return {};
 }
 
 Result<> read_around(const Metadata& metadata, std::string_view key, std::int32_t tokens,
                      std::optional<std::vector<std::int32_t>>& out) {
-  const auto* ids = metadata.integers(key);
-  if (ids == nullptr) return {};
-  out.emplace();
-  for (const std::int64_t id : *ids) {
-    if (id < 0 || id >= tokens)
-      return refuse(fmt::format("{} holds {}, outside the vocabulary of {} tokens", key, id, tokens));
-    out->push_back(static_cast<std::int32_t>(id));
-  }
+  auto ids = read_tokens(metadata, key, tokens);
+  if (!ids) return tl::unexpected(ids.error());
+  out = std::move(*ids);
   return {};
 }
 
@@ -174,6 +170,13 @@ Result<> check_special_lengths(const Vocabulary& vocabulary) {
 }
 
 }  // namespace
+
+Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag) {
+  const auto value = metadata.boolean(key);
+  if (!value) return tl::unexpected(value.error());
+  if (*value) flag = **value;
+  return {};
+}
 
 Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults defaults) {
   Vocabulary vocabulary;

@@ -70,6 +70,9 @@ Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults 
 // the file does not say so, and which take the white space beside them. Called by read_vocabulary.
 void mark_well_known_tokens(Vocabulary& vocabulary, const Metadata& metadata);
 
+// `flag` becomes what the file says under `key`; stays what it is where the file says nothing.
+Result<> read_flag(const Metadata& metadata, std::string_view key, bool& flag);
+
 // A file's bytes for a message: quoted, shortened, with everything unprintable escaped.
 std::string quoted(std::string_view bytes);
 

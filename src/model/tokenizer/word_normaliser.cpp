@@ -39,20 +39,13 @@ bool stands_alone(char32_t value) {
   return (classes & kPunctuation) != 0 || (value < 0x7F && (classes & kSymbol) != 0);
 }
 
-Result<> read_flag(const Metadata& metadata, std::string_view name, bool& flag) {
-  const auto value = metadata.boolean(fmt::format("tokenizer.ggml.normalizer.{}", name));
-  if (!value) return tl::unexpected(value.error());
-  if (*value) flag = **value;
-  return {};
-}
-
 }  // namespace
 
 Result<WordNormaliser> WordNormaliser::read(const Metadata& metadata) {
   WordNormaliser normaliser;
-  Result<> read = read_flag(metadata, "lowercase", normaliser.lowercase_);
-  if (read) read = read_flag(metadata, "ideographs", normaliser.ideographs_);
-  if (read) read = read_flag(metadata, "clean", normaliser.clean_);
+  Result<> read = read_flag(metadata, "tokenizer.ggml.normalizer.lowercase", normaliser.lowercase_);
+  if (read) read = read_flag(metadata, "tokenizer.ggml.normalizer.ideographs", normaliser.ideographs_);
+  if (read) read = read_flag(metadata, "tokenizer.ggml.normalizer.clean", normaliser.clean_);
   if (!read) return tl::unexpected(read.error());
   const auto accents = metadata.text("tokenizer.ggml.normalizer.accents");
   if (!accents) return tl::unexpected(accents.error());
