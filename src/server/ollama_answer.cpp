@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "server/await_result.h"
+#include "server/dialects/embeddings.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/ollama_reply.h"
 #include "server/generation.h"
@@ -86,15 +85,6 @@ Task<Result<>> prepare(Exchange& exchange, Context& context, Inference& model, O
   co_return co_await limit_context(exchange, model, asked);
 }
 
-void shorten(std::vector<float>& vector, std::size_t dimensions) {
-  vector.resize(dimensions);
-  double square = 0;
-  for (const float value : vector) square += static_cast<double>(value) * value;
-  const double length = std::sqrt(square);
-  if (length <= 0) return;
-  for (float& value : vector) value = static_cast<float>(value / length);
-}
-
 }  // namespace
 
 std::string ollama_model_name(const Context& context, std::string name) {
@@ -150,27 +140,11 @@ Task<Result<Embeddings>> embed_ollama(Exchange& exchange, Context& context, cons
   };
   auto made = co_await await_result<Embeddings>(exchange, std::move(start));
   if (!made) co_return made;
-  for (std::vector<float>& vector : made->vectors) {
-    if (!asked.dimensions) break;
-    if (*asked.dimensions > static_cast<std::int64_t>(vector.size())) {
-      co_return fail(
-          Error::Code::invalid,
-          fmt::format("dimensions is {}; the model's vectors have {}", *asked.dimensions, vector.size()),
-          "dimensions");
-    }
-    shorten(vector, static_cast<std::size_t>(*asked.dimensions));
+  if (asked.dimensions) {
+    if (auto cut = cut_vectors(*asked.dimensions, made->vectors); !cut) co_return tl::unexpected(cut.error());
   }
   exchange.count_tokens(made->prompt_tokens, 0);
   co_return made;
-}
-
-void append_vector(const std::vector<float>& vector, std::string& out) {
-  out += '[';
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    if (i > 0) out += ',';
-    fmt::format_to(std::back_inserter(out), "{}", vector[i]);
-  }
-  out += ']';
 }
 
 }  // namespace pensieve::server

@@ -15,8 +15,6 @@ Task<void> answer_ollama(Exchange& exchange, Context& context, Result<OllamaCall
 
 // Vectors of what was asked, cut to the dimensions asked for; keep_alive is heeded.
 Task<Result<Embeddings>> embed_ollama(Exchange& exchange, Context& context, const OllamaEmbedding& asked);
-// [0.1,…]
-void append_vector(const std::vector<float>& vector, std::string& out);
 
 // Clients may add ":latest" to a name that has no tag here.
 std::string ollama_model_name(const Context& context, std::string name);

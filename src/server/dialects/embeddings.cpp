@@ -105,6 +105,16 @@ Result<> cut_vectors(std::int64_t dimensions, std::vector<std::vector<float>>& v
   return {};
 }
 
+void append_vector(const std::vector<float>& vector, std::string& out) {
+  out += '[';
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    // With a point always: typed clients read whole numbers as integers.
+    const float number = std::isfinite(vector[i]) ? vector[i] : 0.0F;
+    fmt::format_to(std::back_inserter(out), "{}{:.9e}", i == 0 ? "" : ",", number);
+  }
+  out += ']';
+}
+
 std::string base64_floats(const std::vector<float>& numbers) {
   constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
@@ -136,12 +146,7 @@ std::string embeddings_text(const Embeddings& made, const EmbeddingsCall& call, 
     if (call.base64) {
       append_string(base64_floats(made.vectors[i]), out);
     } else {
-      // With a point always: typed clients read whole numbers as integers.
-      for (std::size_t j = 0; j < made.vectors[i].size(); ++j) {
-        const float number = std::isfinite(made.vectors[i][j]) ? made.vectors[i][j] : 0.0F;
-        fmt::format_to(std::back_inserter(out), "{}{:.9e}", j == 0 ? '[' : ',', number);
-      }
-      out += made.vectors[i].empty() ? "[]" : "]";
+      append_vector(made.vectors[i], out);
     }
     out += '}';
   }

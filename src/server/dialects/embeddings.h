@@ -25,6 +25,9 @@ Result<> fit_embeddings(const ModelInfo& info, const EmbeddingsCall& call);
 Result<> cut_vectors(std::int64_t dimensions, std::vector<std::vector<float>>& vectors);
 std::string embeddings_text(const Embeddings& made, const EmbeddingsCall& call, std::string_view model);
 
+// As a JSON list of finite numbers.
+void append_vector(const std::vector<float>& vector, std::string& out);
+
 // RFC 4648 over the numbers as little-endian 32-bit floats.
 std::string base64_floats(const std::vector<float>& numbers);
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <iterator>
 
 #include "server/random_id.h"
+#include "server/wall_clock.h"
 #include "util/json.h"
 
 namespace pensieve::server {
@@ -18,9 +18,7 @@ std::string_view version_text() {
 }
 
 ReplyHead make_reply_head(std::string_view id_prefix, std::string_view model) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {random_id(id_prefix), std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-          std::string(model), {}};
+  return {random_id(id_prefix), seconds_now(), std::string(model), {}};
 }
 
 void append_reply_head(const ReplyHead& head, std::string_view object, std::string& out) {

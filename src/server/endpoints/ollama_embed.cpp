@@ -2,6 +2,7 @@
 // asks for the cut.
 #include <chrono>
 
+#include "server/dialects/embeddings.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/reply_parts.h"
 #include "server/endpoint.h"

@@ -1,4 +1,5 @@
 // POST /api/embeddings: one text to one vector, in Ollama's older form.
+#include "server/dialects/embeddings.h"
 #include "server/dialects/errors.h"
 #include "server/endpoint.h"
 #include "server/ollama_answer.h"

@@ -4,19 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "manage/guarded.h"
 #include "server/random_id.h"
+#include "server/wall_clock.h"
 
 namespace pensieve::server {
 namespace {
-
-std::int64_t seconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 std::vector<SessionMessage> numbered(std::vector<ChatMessage> messages) {
   std::vector<SessionMessage> made;

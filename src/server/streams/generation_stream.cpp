@@ -4,21 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "server/random_id.h"
+#include "server/wall_clock.h"
 
 namespace pensieve::server {
 namespace {
 
 // Events that may wait one by one; with more, what is new is appended to the newest.
 constexpr std::uint64_t kSeparate = 64;
-
-std::int64_t seconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 }  // namespace
 
