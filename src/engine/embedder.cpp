@@ -59,6 +59,7 @@ Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
   batch.draws = draws;
   if (Result<> started = plan_->submit(batch, {}, {}); !started) return started;
   const Result<StepOutput> output = plan_->wait();
+  steps_.fetch_add(1, std::memory_order_relaxed);
   if (!output) return tl::unexpected(output.error());
   const auto width = static_cast<std::size_t>(graph_.output_width());
   if (output->logits.size() != outputs_.size() * width)

@@ -2,6 +2,7 @@
 // step. Not for generation (engine.h): nothing is sampled, no state outlives a text.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,6 +21,7 @@ class Embedder {
   Embedder(const Graph& graph, std::unique_ptr<Plan> plan, const Capacity& capacity);
 
   std::int64_t context() const { return context_; }
+  std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }  // any thread
   // One vector for each text, as pooled, not normalised. Texts must not be empty nor longer than the context.
   Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<std::int32_t>> texts);
 
@@ -38,6 +40,7 @@ class Embedder {
   std::unique_ptr<Plan> plan_;
   PlanOptions options_;
   std::int64_t context_;
+  std::atomic<std::uint64_t> steps_{0};
   std::vector<Progress> running_;
   std::int32_t pages_used_ = 0;
   std::vector<std::int32_t> tokens_, positions_, starts_, pages_, page_starts_, outputs_;

@@ -21,6 +21,16 @@ std::vector<std::int32_t> end_tokens_of(const Tokenizer& tokenizer) {
   return tokens;
 }
 
+// The mask and the draw disagree: what follows could be anything.
+Error broken_constraint(std::int32_t token) {
+  return {
+      Error::Code::internal,
+      fmt::format("token {} was drawn, which the constraint of the answer does not allow; ask again", token),
+      {},
+      "constraint_broken",
+      {}};
+}
+
 }  // namespace
 
 Engine::Engine(const Graph& graph, const Tokenizer& tokenizer, const DeviceInfo& device,
@@ -215,8 +225,9 @@ void Engine::append(Sequence& sequence, std::int32_t token, std::optional<TokenL
   if (may_end && tokenizer_.is_end(token)) return finish(sequence, FinishReason::stop);
   bool complete = false;
   if (sequence.matcher && !tokenizer_.is_end(token)) {
-    if (const Result<bool> taken = sequence.matcher->accept(token); !taken)
-      return fail_generation(*sequence.generation, taken.error());
+    const Result<bool> taken = sequence.matcher->accept(token);
+    if (!taken) return fail_generation(*sequence.generation, taken.error());
+    if (!*taken) return fail_generation(*sequence.generation, broken_constraint(token));
     complete = sequence.matcher->must_end();
   }
   if (sequence.emitter.add(token, std::move(logprob), answered >= request.min_tokens)) {

@@ -169,9 +169,11 @@ GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<R
     const std::lock_guard lock(mutex_);
     waiting_.emplace(id, false);
   }
+  unread_.fetch_add(1, std::memory_order_relaxed);
   try {
     text_->post([this, submission](bool abandoned) { admit(*submission, abandoned); });
   } catch (const std::bad_alloc&) {
+    unread_.fetch_sub(1, std::memory_order_relaxed);
     const std::lock_guard lock(mutex_);
     waiting_.erase(id);
     throw;
@@ -212,6 +214,7 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
   std::unique_lock lock(mutex_);
   cancelled = waiting_.at(submission.id);
   waiting_.erase(submission.id);
+  unread_.fetch_sub(1, std::memory_order_relaxed);
   if (tokens && !cancelled) {
     // Under the lock, so that a cancel that no longer finds the id here finds it in the engine.
     runner_->submit(engine::Request{
@@ -298,12 +301,12 @@ InferenceStats LocalInference::stats() const {
   if (runner_ == nullptr) {
     stats.prompt_tokens = embedded_tokens_.load(std::memory_order_relaxed);
     stats.finished = embedded_.load(std::memory_order_relaxed);
+    if (embedder_ != nullptr) stats.steps = embedder_->steps();
   }
   stats.memory_bytes = memory_.total();
   stats.failed += refused_.load(std::memory_order_relaxed);
   stats.cancelled += cancelled_.load(std::memory_order_relaxed);
-  const std::lock_guard lock(mutex_);
-  stats.waiting += static_cast<std::int32_t>(waiting_.size());
+  stats.waiting += unread_.load(std::memory_order_relaxed);
   return stats;
 }
 

@@ -100,6 +100,8 @@ class LocalInference final : public Inference {
   mutable std::mutex mutex_;
   std::unordered_map<GenerationId, bool>
       waiting_;  // not yet with the engine; true: cancelled. Guarded by mutex_
+  // As many as that. Apart, because sinks may ask for the counters while that lock is held.
+  std::atomic<std::int32_t> unread_{0};
   std::atomic<GenerationId> next_id_{1};
   std::atomic<std::uint64_t> refused_{0}, cancelled_{0};  // ended before the engine saw them
   std::atomic<std::uint64_t> embedded_tokens_{0}, embedded_{0};

@@ -86,6 +86,7 @@ class OnDemandPool final : public ModelPool {
   std::size_t memory_for(const std::string& name);
   std::size_t share_of(const std::string& name, std::size_t available) const;
   bool make_way(const std::string& name);  // unloads the least recently used model; false: none may go
+  bool await_departures(const std::string& name);  // of models that are leaving; false: there were none
   bool too_many(const std::string& name) const;
   void settle(const std::string& name, Result<std::unique_ptr<Inference>> loaded);
 
@@ -97,9 +98,9 @@ class OnDemandPool final : public ModelPool {
   util::Log& log_;
   const std::shared_ptr<Graveyard> graveyard_;  // shared with tenancies, which may outlive the pool
   mutable std::mutex mutex_;
-  std::condition_variable changed_;                                 // something for the keeper
-  PoolOptions options_;                                             // guarded by mutex_
-  ModelRegister register_;                                          // guarded by mutex_
+  std::condition_variable changed_;  // something for the keeper, or memory was given back
+  PoolOptions options_;              // guarded by mutex_
+  ModelRegister register_;           // guarded by mutex_
   std::map<std::string, std::shared_ptr<ModelCounters>> counters_;  // guarded by mutex_
   mutable bool refreshing_ = false;                                 // guarded by mutex_
   mutable Clock::time_point refreshed_{};                           // guarded by mutex_

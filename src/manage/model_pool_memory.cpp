@@ -74,6 +74,7 @@ void OnDemandPool::take_down(ModelEntry& entry, const char* why, Lock& lock) {
   ModelEntry& same = *register_.lookup(name);  // entries that are unloading are not forgotten
   same.memory_bytes = 0;
   same.enter(ModelState::unloaded);
+  changed_.notify_all();
   if (!same.waiting.empty()) begin_load(same);
 }
 
@@ -200,6 +201,28 @@ bool OnDemandPool::make_way(const std::string& name) {
   return true;
 }
 
+bool OnDemandPool::await_departures(const std::string& name) {
+  constexpr std::chrono::seconds kLastUsers{5};  // of a model that was told to go: they end soon, or not soon
+  if (graveyard_->waiting()) {
+    graveyard_->sweep();
+    return true;
+  }
+  Lock lock(mutex_);
+  const auto leaving = [&](bool used) {
+    const auto& entries = register_.entries();
+    return std::any_of(entries.begin(), entries.end(), [&](const auto& named) {
+      const ModelEntry& entry = named.second;
+      if (named.first == name || entry.state != ModelState::unloading) return false;
+      return used || entry.tenancy == nullptr || entry.tenancy->users() == 0;
+    });
+  };
+  if (!leaving(true)) return false;
+  changed_.notify_all();  // the keeper takes them down
+  const bool gone = changed_.wait_for(lock, kLastUsers, [&] { return stop_ || !leaving(true); });
+  if (!gone) changed_.wait(lock, [&] { return stop_ || !leaving(false); });
+  return gone && !stop_;
+}
+
 std::string OnDemandPool::tenants() const {
   const std::lock_guard lock(mutex_);
   std::string text;
@@ -240,7 +263,7 @@ Result<std::unique_ptr<Inference>> OnDemandPool::load_within_memory(const ModelI
     Result<std::unique_ptr<Inference>> loaded = attempt(info, {share, kComfortableContext});
     if (lacks_memory(loaded) && share < all) loaded = attempt(info, {all, kComfortableContext});
     if (!lacks_memory(loaded)) return loaded;
-    if (make_way(info.name)) continue;
+    if (make_way(info.name) || await_departures(info.name)) continue;
     loaded = attempt(info, {all, 0});
     if (const std::string others = tenants(); lacks_memory(loaded) && !others.empty())
       loaded.error().what += "; loaded are " + others;

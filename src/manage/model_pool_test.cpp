@@ -41,11 +41,16 @@ class FakeInference final : public Inference {
     return stats;
   }
   bool alive() const override { return !dead; }
-  ~FakeInference() override { ++ended; }
+  ~FakeInference() override {
+    ++ending;
+    while (lingering) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ++ended;
+  }
 
   std::atomic<bool> dead = false;
   std::atomic<std::uint64_t> answered = 0;
-  static inline std::atomic<int> ended = 0;
+  static inline std::atomic<int> ending = 0, ended = 0;
+  static inline std::atomic<bool> lingering = false;  // those that end take their time until it is over
 
  private:
   ModelInfo info_;
@@ -312,6 +317,35 @@ TEST_F(PoolTest, UnloadWaitsForUsersAndServesWhoComesMeanwhile) {
   EXPECT_TRUE(becomes(*models, "mine", ModelState::unloaded));
   EXPECT_TRUE(models->unload("mine")) << "unloading twice is no error";
   EXPECT_EQ(models->unload("nobody").error().reason, "model_not_found");
+}
+
+TEST_F(PoolTest, ALoadWaitsForTheMemoryOfAModelThatIsLeaving) {
+  machine_bytes = 700;
+  const auto models = pool({});
+  open_gate();
+  ASSERT_TRUE(ask(*models, "alpha").get());
+  const int before = FakeInference::ending;
+  FakeInference::lingering = true;
+  ASSERT_TRUE(models->unload("alpha"));
+  ASSERT_TRUE(eventually([&] { return FakeInference::ending > before; }));
+  auto next = ask(*models, "beta");
+  EXPECT_EQ(next.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout) << "no refusal";
+  FakeInference::lingering = false;
+  const Answer loaded = next.get();
+  EXPECT_TRUE(loaded) << loaded.error().what;
+}
+
+TEST_F(PoolTest, ALoadWaitsForTheLastUserOfAModelThatWasToldToGo) {
+  machine_bytes = 700;
+  const auto models = pool({});
+  open_gate();
+  auto lease = *ask(*models, "alpha").get();
+  ASSERT_TRUE(models->unload("alpha"));
+  auto next = ask(*models, "beta");
+  EXPECT_EQ(next.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout) << "no refusal";
+  lease.reset();
+  const Answer loaded = next.get();
+  EXPECT_TRUE(loaded) << loaded.error().what;
 }
 
 TEST_F(PoolTest, UnloadingWhatIsBeingLoadedIsRefused) {

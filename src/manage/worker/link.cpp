@@ -46,6 +46,16 @@ std::size_t read_some(int descriptor, char* buffer, std::size_t size, bool& open
   return 0;
 }
 
+// A want of memory, or a defect of whoever is called, ends what was being done and not the process.
+template <class Work>
+void survive(Work&& work) noexcept {
+  try {
+    work();
+  } catch (...) {
+    return;
+  }
+}
+
 void empty(const util::Descriptor& event) {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto taken = read(event.number(), &count, sizeof count);
@@ -111,7 +121,7 @@ void Link::run_posted() {
     const std::lock_guard lock(mutex_);
     work.swap(posted_);
   }
-  for (const std::function<void()>& task : work) task();
+  for (const std::function<void()>& task : work) survive(task);
 }
 
 bool Link::stopping() {
@@ -119,15 +129,25 @@ bool Link::stopping() {
   return stop_;
 }
 
-void Link::run() {
+void Link::spawn_and_serve() {
   Result<ChildProcess> child = ChildProcess::spawn(options_.launch);
   if (child) {
     serve(*child);
   } else {
-    tell_owner(std::move(child.error()));
+    tell_owner(child.error());
+  }
+}
+
+void Link::run() {
+  survive([this] { spawn_and_serve(); });
+  // The child is gone: leaving that call killed it. Texts this short need no memory.
+  if (!told_) {
+    survive([this] {
+      tell_owner(Error{Error::Code::unavailable, "out of memory", "", "worker_crashed", {}});
+    });
   }
   for (;;) {
-    run_posted();
+    survive([this] { run_posted(); });
     {
       const std::lock_guard lock(mutex_);
       if (stop_ && posted_.empty()) return;
@@ -147,6 +167,7 @@ void Link::serve(ChildProcess& child) {
   try {
     while (turn(child)) run_posted();
   } catch (const std::exception& problem) {  // out of memory, most likely: this model ends, the others live
+    child.kill();
     fault_ = worker_gone("worker_link_failed", fmt::format("could not be served ({})", problem.what()));
   }
   bury(child);
@@ -235,15 +256,16 @@ bool Link::read_output(ChildProcess& child) {
   return got > 0;
 }
 
-void Link::tell_owner(Error why) {
+void Link::tell_owner(const Error& why) {
   {
     const std::lock_guard lock(mutex_);
-    gone_ = why;
+    if (!gone_) gone_ = why;
     std::string().swap(unsent_);
   }
   std::string().swap(sending_);
   frames_ = {};
-  owner_.ended(why);
+  told_ = true;
+  survive([&] { owner_.ended(why); });
 }
 
 // Told first, waited for afterwards: clients should not wait until a large memory was given back.

@@ -69,7 +69,8 @@ class Link {
   bool write_messages(ChildProcess& child);
   bool read_output(ChildProcess& child);  // false: nothing more for now
   void bury(ChildProcess& child);
-  void tell_owner(Error why);
+  void tell_owner(const Error& why);
+  void spawn_and_serve();
   void run_posted();
   bool stopping();
   void wake();
@@ -91,6 +92,7 @@ class Link {
   wire::FrameBuffer frames_;
   Clock::time_point heard_{};
   std::optional<Error> fault_;  // why the worker must be killed
+  bool told_ = false;           // the owner, of the end
   std::optional<WorkerLog> lines_;
   std::thread thread_;  // last: starts when the rest stands
 };

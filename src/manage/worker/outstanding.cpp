@@ -30,6 +30,17 @@ tl::unexpected<Error> lie(std::string what) {
   return fail(Error::Code::invalid, std::move(what));
 }
 
+// What it throws is its own affair: others wait for answers too.
+template <class Done, class Value>
+void tell(const Done& done, Value value) {
+  if (!done) return;
+  try {
+    done(std::move(value));
+  } catch (...) {
+    return;
+  }
+}
+
 bool fits(const Embeddings& embeddings, std::size_t inputs) {
   return embeddings.vectors.size() == inputs;
 }
@@ -39,6 +50,10 @@ bool fits(const TokenizedText& text, std::size_t) {
 template <class T>
 bool fits(const T&, std::size_t) {
   return true;
+}
+
+bool for_vectors(const Outstanding::Done& done) {
+  return std::holds_alternative<Inference::Done<Embeddings>>(done);
 }
 
 }  // namespace
@@ -54,7 +69,7 @@ GenerationId Outstanding::add(const GenerationRequest& request, std::int64_t con
 
 std::uint64_t Outstanding::ask(Done done, std::size_t inputs) {
   const std::lock_guard lock(mutex_);
-  questions_.emplace(++last_id_, Question{std::move(done), inputs});
+  questions_.emplace(++last_id_, Question{std::move(done), inputs, Clock::now()});
   return last_id_;
 }
 
@@ -119,18 +134,20 @@ Result<> Outstanding::receive(wire::Answer answer) {
     if (found == questions_.end()) return stray();
     question = std::move(found->second);
     questions_.erase(found);
+    (for_vectors(question.done) ? answered_.vectors : answered_.text) = Clock::now();
   }
   bool honest = true;
   std::visit(
       [&]<class T>(Inference::Done<T>& done) {
         if (auto* value = std::get_if<T>(&answer.value); value != nullptr && fits(*value, question.inputs)) {
-          done(std::move(*value));
+          tell(done, Result<T>(std::move(*value)));
         } else if (auto* error = std::get_if<Error>(&answer.value)) {
-          done(tl::unexpected(std::move(*error)));
+          tell(done, Result<T>(tl::unexpected(std::move(*error))));
         } else {
           honest = false;
-          done(pensieve::fail(Error::Code::unavailable, "the model's process gave a wrong answer; ask again",
-                              "", "worker_misbehaved"));
+          tell(done, Result<T>(pensieve::fail(Error::Code::unavailable,
+                                              "the model's process gave a wrong answer; ask again", "",
+                                              "worker_misbehaved")));
         }
       },
       question.done);
@@ -151,25 +168,40 @@ void Outstanding::fail(std::uint64_t id, const Error& why) {
     } catch (...) {  // as in deliver
     }
   }
-  std::visit(
-      [&](auto& done) {
-        if (done) done(tl::unexpected(why));
-      },
-      question.done);
+  try {
+    std::visit([&]<class T>(Inference::Done<T>& done) { tell(done, Result<T>(tl::unexpected(why))); },
+               question.done);
+  } catch (...) {  // no memory even for the error
+  }
 }
 
 void Outstanding::fail_all(const Error& why) {
-  std::vector<std::uint64_t> ids;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& named : generations_) ids.push_back(named.first);
-    for (const auto& named : questions_) ids.push_back(named.first);
+  for (;;) {  // one after the other: a list of them could be more than memory holds
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (generations_.empty() && questions_.empty()) return;
+      id = generations_.empty() ? questions_.begin()->first : generations_.begin()->first;
+    }
+    fail(id, why);
   }
-  for (const std::uint64_t id : ids) fail(id, why);
 }
 
 std::vector<GenerationId> Outstanding::take_unheard() {
   return std::exchange(unheard_, {});
+}
+
+Outstanding::Waits Outstanding::waits() const {
+  const std::lock_guard lock(mutex_);
+  Waits waits;
+  for (const auto& [id, question] : questions_) {
+    const bool vectors = for_vectors(question.done);
+    std::optional<Clock::time_point>& since = vectors ? waits.vectors : waits.text;
+    if (!since || question.asked < *since) since = question.asked;
+  }
+  if (waits.text) waits.text = std::max(*waits.text, answered_.text.value_or(*waits.text));
+  if (waits.vectors) waits.vectors = std::max(*waits.vectors, answered_.vectors.value_or(*waits.vectors));
+  return waits;
 }
 
 std::size_t Outstanding::size() const {

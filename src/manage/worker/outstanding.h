@@ -3,10 +3,12 @@
 // events as if they came from this process. Not a transport (link.h).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -21,6 +23,7 @@ namespace pensieve::manage {
 // without locks held.
 class Outstanding {
  public:
+  using Clock = std::chrono::steady_clock;
   using Done = std::variant<Inference::Done<std::string>, Inference::Done<TokenizedText>,
                             Inference::Done<Embeddings>, Inference::Done<std::int64_t>>;
 
@@ -37,6 +40,13 @@ class Outstanding {
   // Ends one, or all, with an error; nothing when it has ended already.
   void fail(std::uint64_t id, const Error& why);
   void fail_all(const Error& why);
+
+  // Since when questions about text, and those for vectors, wait without one of their kind being answered;
+  // nothing: none waits.
+  struct Waits {
+    std::optional<Clock::time_point> text, vectors;
+  };
+  Waits waits() const;
 
   // Generations whose sink threw since the last call: nobody listens any more.
   std::vector<GenerationId> take_unheard();
@@ -56,6 +66,7 @@ class Outstanding {
   struct Question {
     Done done;
     std::size_t inputs = 0;
+    Clock::time_point asked{};
   };
 
   Result<> check(Generation& generation, const ReplyEvent& event, std::size_t bytes) const;
@@ -66,6 +77,7 @@ class Outstanding {
   std::uint64_t last_id_ = 0;                                  // guarded by mutex_
   std::unordered_map<std::uint64_t, Generation> generations_;  // guarded by mutex_; values: the one thread's
   std::unordered_map<std::uint64_t, Question> questions_;      // guarded by mutex_
+  Waits answered_;                                             // guarded by mutex_: the last of each kind
   std::vector<GenerationId> unheard_;
   int strays_ = 0;
 };

@@ -108,6 +108,39 @@ TEST_F(OutstandingTest, AnEndEndsEverythingOnce) {
   EXPECT_EQ(std::get<Failed>(events[0].what).error.reason, "worker_crashed");
 }
 
+TEST_F(OutstandingTest, WhatACallbackThrowsHarmsNobodyElse) {
+  const auto broken = [this] {
+    return outstanding.ask(Inference::Done<std::string>(
+        [](const Result<std::string>&) { throw std::runtime_error("the client is gone"); }));
+  };
+  EXPECT_TRUE(outstanding.receive(wire::Answer{broken(), std::string("yes")}));
+  int failed = 0;
+  for (int i = 0; i < 4; ++i) {
+    broken();
+    outstanding.ask(
+        Inference::Done<std::int64_t>([&failed](const Result<std::int64_t>& n) { failed += n ? 0 : 1; }));
+  }
+  outstanding.fail_all({Error::Code::unavailable, "gone", "", "worker_crashed", {}});
+  EXPECT_EQ(failed, 4);
+  EXPECT_EQ(outstanding.size(), 0U);
+}
+
+TEST_F(OutstandingTest, QuestionsWaitUntilOneOfTheirKindIsAnswered) {
+  EXPECT_FALSE(outstanding.waits().text);
+  const auto ask_text = [&] {
+    return outstanding.ask(Inference::Done<std::string>([](const Result<std::string>&) {}));
+  };
+  const auto first = ask_text();
+  ask_text();
+  const auto since = outstanding.waits().text;
+  ASSERT_TRUE(since);
+  EXPECT_FALSE(outstanding.waits().vectors);
+  while (Outstanding::Clock::now() <= *since) continue;
+  EXPECT_TRUE(outstanding.receive(wire::Answer{first, std::string("yes")}));
+  ASSERT_TRUE(outstanding.waits().text) << "the second still waits";
+  EXPECT_GT(*outstanding.waits().text, *since);
+}
+
 TEST_F(OutstandingTest, ABrokenSinkIsToldOfAndLeftAlone) {
   const GenerationId id = outstanding.add({}, 100, std::make_unique<Recorder>(events, true));
   EXPECT_TRUE(say(id, 0, Started{}));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace pensieve::manage {
@@ -103,16 +104,27 @@ Result<> WorkerInference::take(wire::LoadFailed failed) {
   return {};
 }
 
-Result<> WorkerInference::take(const wire::Stats& message) {
-  const InferenceStats& stats = message.stats;
+// Generations must step. Questions must be answered, but those for vectors also go on by steps, and what is
+// read for generations delays those about text, which steps tell too.
+bool WorkerInference::stalled(const InferenceStats& stats) {
   const Clock::time_point now = Clock::now();
   const bool idle = stats.running <= 0 && stats.waiting <= 0;
-  if (idle || stats.steps != std::exchange(steps_, stats.steps)) stepped_ = now;
-  if (alive() && now - stepped_ > stall_) {
+  if (stats.steps != std::exchange(steps_, stats.steps)) stepped_ = worked_ = now;
+  if (idle) stepped_ = now;
+  const auto for_long = [&](const std::optional<Clock::time_point>& since) {
+    return since && now - std::max(*since, worked_) > stall_;
+  };
+  const Outstanding::Waits waits = outstanding_.waits();
+  return now - stepped_ > stall_ || for_long(waits.text) || for_long(waits.vectors);
+}
+
+Result<> WorkerInference::take(const wire::Stats& message) {
+  const InferenceStats& stats = message.stats;
+  if (stalled(stats) && alive()) {
     return fail(
         Error::Code::unavailable,
-        fmt::format("the model's process ended no step for {} s and had to be ended; ask again: it is "
-                    "started anew",
+        fmt::format("the model's process had work and ended none for {} s and had to be ended; ask again: "
+                    "it is started anew",
                     stall_.count() / 1000),
         "", "worker_stalled");
   }

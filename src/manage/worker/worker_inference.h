@@ -21,7 +21,7 @@ struct WorkerOrder {
   Launch launch;
   wire::Load load;
   std::chrono::milliseconds silence{10'000};  // longest without a sign of life
-  std::chrono::milliseconds stall{300'000};   // longest with work and without a step
+  std::chrono::milliseconds stall{300'000};   // longest with work and without a step or an answer
   std::chrono::milliseconds loading{1'800'000};
 };
 
@@ -59,6 +59,7 @@ class WorkerInference final : public Inference, private LinkOwner {
   Result<> take(wire::Ready ready);
   Result<> take(wire::LoadFailed failed);
   Result<> take(const wire::Stats& stats);
+  bool stalled(const InferenceStats& stats);
   void settle(Result<> outcome);
 
   const std::chrono::milliseconds stall_;
@@ -73,8 +74,9 @@ class WorkerInference final : public Inference, private LinkOwner {
 
   // The link's thread only.
   std::uint64_t steps_ = 0;
-  Clock::time_point stepped_ = Clock::now();
-  std::unique_ptr<Link> link_;  // last: its thread uses all of the above
+  Clock::time_point stepped_ = Clock::now();  // or had nothing to do
+  Clock::time_point worked_ = Clock::now();   // its last step
+  std::unique_ptr<Link> link_;                // last: its thread uses all of the above
 };
 
 }  // namespace pensieve::manage

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <future>
+#include <stdexcept>
 
 #include "manage/worker/examination.h"
 #include "manage/worker/worker_inference.h"
@@ -55,11 +56,13 @@ class WorkerTest : public testing::Test {
     close(log_ends_[1]);
   }
   Result<std::unique_ptr<WorkerInference>> start(const std::string& script,
-                                                 milliseconds silence = milliseconds(60'000)) {
+                                                 milliseconds silence = milliseconds(60'000),
+                                                 milliseconds stall = milliseconds(60'000)) {
     WorkerOrder order;
     order.launch = shell(script);
     order.load.name = "shell";
     order.silence = silence;
+    order.stall = stall;
     return WorkerInference::start(order, *log_);
   }
   std::string logged() {
@@ -153,6 +156,31 @@ TEST_F(WorkerTest, SilenceIsTheEndOfIt) {
   auto model = start(ready() + "sleep 60", milliseconds(300));
   ASSERT_TRUE(model);
   EXPECT_EQ(ending_of_a_generation(**model), "worker_stalled");
+}
+
+TEST_F(WorkerTest, AQuestionThatIsNeverAnsweredIsTheEndOfIt) {
+  const std::string lively = ready() + "while :; do " + printf_of(wire::Stats{}) + " sleep 0.05; done";
+  for (const bool vectors : {false, true}) {
+    auto model = start(lively, milliseconds(60'000), milliseconds(300));
+    ASSERT_TRUE(model);
+    std::promise<std::string> reason;
+    if (vectors) {
+      (*model)->embed({"", {"x"}, false},
+                      [&](const Result<Embeddings>& made) { reason.set_value(made.error().reason); });
+    } else {
+      (*model)->tokenize("x", {},
+                         [&](const Result<TokenizedText>& text) { reason.set_value(text.error().reason); });
+    }
+    EXPECT_EQ(reason.get_future().get(), "worker_stalled");
+  }
+}
+
+TEST_F(WorkerTest, ACallbackThatThrowsEndsNothing) {
+  auto model = start(ready() + "exit 1");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(ending_of_a_generation(**model), "worker_crashed");
+  (*model)->tokenize("x", {}, [](const Result<TokenizedText>&) { throw std::runtime_error("no"); });
+  EXPECT_EQ(ending_of_a_generation(**model), "worker_crashed");
 }
 
 TEST_F(WorkerTest, UnloadingEndsAProcessThatDoesNotListen) {
