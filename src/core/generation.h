@@ -18,7 +18,8 @@ namespace pensieve {
 struct Constraint {
   enum class Kind : std::uint8_t { json_object, json_schema, regex, gbnf, lark };
   Kind kind = Kind::json_object;
-  std::string source;  // schema, pattern or grammar; empty for json_object
+  std::string source;      // schema, pattern or grammar; empty for json_object
+  std::string field = {};  // of the request, for errors; empty: named by its kind
 };
 
 struct GenerationRequest {

@@ -34,11 +34,23 @@ class ReplyParser {
   virtual bool thinking() const = 0;
 };
 
+// Calls whose arguments are written one by one, texts as they are and other values as JSON: OPEN BEFORE_NAME
+// name AFTER_NAME (KEY_OPEN key KEY_END VALUE_OPEN value VALUE_END)… AFTER_ARGUMENTS (BETWEEN the next one)…
+// CLOSE.
+struct ParameterForm {
+  std::string open, before_name, after_name, key_open, key_end, value_open, value_end, after_arguments,
+      between, close;
+};
 // How an answer is written when the sampler enforces it. Calls: OPEN BEFORE_NAME name AFTER_NAME {arguments}
 // AFTER_ARGUMENTS (BETWEEN the next one)… CLOSE. An empty `between`: only one call can be written.
 struct EnforcedForm {
   std::string content;  // stands before constrained content
   std::string open, before_name, after_name, after_arguments, between, close;
+  // Texts by which a reply that the sampler leaves free begins a call, in this form or, where there is one,
+  // in that of `parameters`. The form begins with one of them, unless `bare`.
+  std::vector<std::string> openers = {};
+  std::optional<ParameterForm> parameters = {};
+  bool bare = false;  // a JSON value with which a free reply begins may be a call as well
 };
 // How the model marks thinking.
 struct ThinkingForm {

@@ -11,7 +11,7 @@ namespace pensieve::engine {
 
 bool Emitter::add(std::int32_t token, std::optional<TokenLogprob> logprob, bool stops_count) {
   const std::uint64_t begin = shown_ + held_.size();
-  for (const char byte : tokenizer_->bytes(token, shown_control(token))) {
+  for (const char byte : text_of(token)) {
     held_.push_back(byte);
     const std::string* stop = matcher_.add(byte);
     if (stop == nullptr || !stops_count) continue;
@@ -26,6 +26,10 @@ bool Emitter::add(std::int32_t token, std::optional<TokenLogprob> logprob, bool 
   if (!pieces_.empty()) pieces_.back().end = std::min(pieces_.back().end, end);
   finished_ = true;
   return true;
+}
+
+std::string_view Emitter::text_of(std::int32_t token) const {
+  return tokenizer_->bytes(token, shown_control(token));
 }
 
 bool Emitter::shown_control(std::int32_t token) const {

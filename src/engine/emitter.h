@@ -28,6 +28,8 @@ class Emitter {
   // from its first byte on is gone, and nothing may be added any more. Of several complete at one byte the
   // longest counts.
   bool add(std::int32_t token, std::optional<TokenLogprob> logprob, bool stops_count);
+  // The bytes of the answer that a token stands for.
+  std::string_view text_of(std::int32_t token) const;
   // The answer ends here: what was held back may be shown; an unfinished character becomes U+FFFD.
   void finish() { finished_ = true; }
 

@@ -184,6 +184,9 @@ void Engine::prompt_is_read(Sequence& sequence) {
 
 Result<std::int32_t> Engine::next_token(const Sequence& sequence, std::size_t index,
                                         const StepOutput& output) {
+  if (sequence.thinking) {
+    if (const std::optional<std::int32_t> token = sequence.thinking->forced()) return *token;
+  }
   if (!device_draws_ && output.tokens.empty()) {
     const auto vocabulary = static_cast<std::size_t>(vocabulary_);
     std::span<const std::uint64_t> allowed;
@@ -223,6 +226,7 @@ void Engine::append(Sequence& sequence, std::int32_t token, std::optional<TokenL
   if (answered == 1) sequence.first_token_at = now_;
   const bool may_end = !request.ignore_eos && answered > request.min_tokens;
   if (may_end && tokenizer_.is_end(token)) return finish(sequence, FinishReason::stop);
+  if (sequence.thinking) sequence.thinking->add(sequence.emitter.text_of(token));
   bool complete = false;
   if (sequence.matcher && !tokenizer_.is_end(token)) {
     const Result<bool> taken = sequence.matcher->accept(token);

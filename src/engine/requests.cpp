@@ -32,13 +32,13 @@ Error error_of(const std::exception& problem) {
 Result<> Engine::check(const Request& request) const {
   const auto prompt = static_cast<std::int64_t>(request.prompt.size());
   if (prompt == 0)
-    return fail(Error::Code::invalid, "the prompt is empty; give at least one token", "prompt");
+    return fail(Error::Code::invalid, "the prompt is empty; give at least one token", request.prompt_field);
   if (prompt + 1 > context_) {
     auto refusal = fail(Error::Code::invalid,
                         fmt::format("the prompt has {} tokens, but the context of {} holds {} and an answer "
                                     "of one; shorten it by {} tokens",
                                     prompt, context_, context_ - 1, prompt + 1 - context_),
-                        "prompt", "context_length_exceeded");
+                        request.prompt_field, "context_length_exceeded");
     refusal.value().numbers = {
         {"n_prompt_tokens", prompt}, {"n_ctx", context_}, {"over_by", prompt + 1 - context_}};
     return refusal;
@@ -48,7 +48,7 @@ Result<> Engine::check(const Request& request) const {
     return fail(
         Error::Code::invalid,
         fmt::format("token id {} of the prompt is outside the vocabulary (0 to {})", token, vocabulary_ - 1),
-        "prompt");
+        request.prompt_field);
   }
   if (request.choices < 1 || request.choices > kMostChoices) {
     return fail(Error::Code::invalid,
@@ -63,6 +63,8 @@ Result<> Engine::check(const Request& request) const {
   if (generations_.contains(request.id)) {
     return fail(Error::Code::internal, fmt::format("generation id {} is in use", request.id));
   }
+  if (request.thinking && std::ssize(request.thinking->readers) != request.choices)
+    return fail(Error::Code::internal, "a budget for reasoning needs a reader for each choice");
   const std::int64_t places = std::max<std::int64_t>(limits_.parallel - std::ssize(running_), 0);
   if (queued_ < queue_limit_ + places) return {};
   auto refusal = fail(Error::Code::exhausted,
@@ -102,7 +104,12 @@ void Engine::enqueue(Request request, double at) {
   for (std::int32_t choice = 0; choice < own.choices; ++choice) {
     generation->choices.push_back(
         std::make_unique<Sequence>(*generation, choice, Emitter(tokenizer_, own.stop, own.shown_controls)));
-    if (automaton) generation->choices.back()->matcher = std::make_unique<constraint::Matcher>(automaton);
+    Sequence& made = *generation->choices.back();
+    if (automaton) made.matcher = std::make_unique<constraint::Matcher>(automaton);
+    if (!own.thinking) continue;
+    auto& reader = own.thinking->readers[static_cast<std::size_t>(choice)];
+    made.thinking =
+        std::make_unique<ThinkingWatch>(std::move(reader), own.thinking->tokens, own.thinking->close);
   }
   Sequence& first = *generation->choices.front();
   first.tokens = own.prompt;

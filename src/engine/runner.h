@@ -12,6 +12,7 @@
 #include "core/backend.h"
 #include "core/graph.h"
 #include "core/inference.h"
+#include "core/reply.h"
 #include "core/tokenizer.h"
 #include "engine/constraint/compile.h"
 #include "engine/options.h"
@@ -28,10 +29,18 @@ struct Enforcement {
   std::shared_ptr<const constraint::TokenTrie> trie;  // of the model's vocabulary
 };
 
+// How long an answer may reason (thinking_watch.h).
+struct ThinkingLimit {
+  std::int64_t tokens = 0;
+  std::vector<std::int32_t> close;                    // what ends the reasoning, as tokens
+  std::vector<std::unique_ptr<ReplyParser>> readers;  // one for each choice: they tell when it reasons
+};
+
 // A tokenized request. Fields as in GenerationRequest.
 struct Request {
   GenerationId id = 0;
-  std::vector<std::int32_t> prompt;  // not empty
+  std::vector<std::int32_t> prompt;     // not empty
+  std::string prompt_field = "prompt";  // of the client's request, for errors
   SamplingParams sampling;
   std::int64_t max_tokens = -1, min_tokens = 0;
   std::vector<std::string> stop;
@@ -41,6 +50,7 @@ struct Request {
   // Control tokens, ascending, whose spelling belongs to the answer's text; null: none.
   std::shared_ptr<const std::vector<std::int32_t>> shown_controls;
   std::optional<Enforcement> enforcement;
+  std::optional<ThinkingLimit> thinking;
   std::unique_ptr<ReplySink> sink;
 };
 

@@ -12,6 +12,7 @@
 #include "engine/constraint/matcher.h"
 #include "engine/emitter.h"
 #include "engine/runner.h"
+#include "engine/thinking_watch.h"
 
 namespace pensieve::engine {
 
@@ -39,6 +40,7 @@ struct Sequence {
   double started_at = 0, first_token_at = 0;  // milliseconds of the engine's clock
   Emitter emitter;
   std::unique_ptr<constraint::Matcher> matcher;  // of constrained answers
+  std::unique_ptr<ThinkingWatch> thinking;       // of answers with a budget for it
 
   std::int32_t length() const { return static_cast<std::int32_t>(tokens.size()); }
 };

@@ -7,10 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "engine/constraint/token_trie.h"
 #include "manage/guarded.h"
 #include "manage/logged_sink.h"
-#include "manage/message_sink.h"
 
 namespace pensieve::manage {
 namespace {
@@ -20,36 +18,6 @@ Error unloading() {
 }
 
 constexpr const char* kReading = "reading the text of the request";
-
-// Whether the reply can be nothing but calls.
-bool only_calls(const GenerationRequest& request) {
-  const auto* chat = std::get_if<ChatRequest>(&request.prompt);
-  return chat != nullptr && !chat->tools.empty() && chat->tool_choice.mode == ToolChoice::Mode::required;
-}
-
-std::vector<Tool> callable_tools(const ChatRequest& chat) {
-  const std::vector<std::string>& names = chat.tool_choice.names;
-  std::vector<Tool> tools;
-  for (const Tool& tool : chat.tools) {
-    if (names.empty() || std::find(names.begin(), names.end(), tool.name) != names.end())
-      tools.push_back(tool);
-  }
-  return tools;
-}
-
-// Where a client looks for the constraint that is refused.
-std::string field_of(const GenerationRequest& request) {
-  if (!request.constraint) return "tools";
-  switch (request.constraint->kind) {
-    case Constraint::Kind::regex:
-      return "regex";
-    case Constraint::Kind::gbnf:
-    case Constraint::Kind::lark:
-      return "grammar";
-    default:
-      return "response_format";
-  }
-}
 
 }  // namespace
 
@@ -118,43 +86,6 @@ Result<> LocalInference::room_for_text() const {
   return refusal;
 }
 
-std::unique_ptr<ReplySink> LocalInference::message_sink(const ChatRequest& chat,
-                                                        const GenerationRequest& request,
-                                                        std::string_view tail,
-                                                        std::unique_ptr<ReplySink> client) const {
-  std::vector<std::unique_ptr<ReplyParser>> parsers;
-  for (std::int32_t choice = 0; choice < std::clamp(request.choices, 1, 128); ++choice) {
-    parsers.push_back(only_calls(request) ? model_.reply_format->enforced_parser(tail)
-                                          : model_.reply_format->parser(chat, tail));
-  }
-  return std::make_unique<MessageSink>(std::move(parsers), std::move(client));
-}
-
-// What the sampler must keep to: the constraint of the answer, a call, or, with both allowed, either.
-Result<std::optional<engine::Enforcement>> LocalInference::enforcement_of(const GenerationRequest& request,
-                                                                          std::string_view tail) {
-  if (!request.constraint && !only_calls(request)) return std::nullopt;
-  if (!trie_) trie_ = std::make_shared<engine::constraint::TokenTrie>(*model_.tokenizer);
-  engine::constraint::AnswerForm form;
-  if (!only_calls(request)) form.content = request.constraint;
-  form.controls = trie_->controls();
-  if (const auto* chat = std::get_if<ChatRequest>(&request.prompt); chat != nullptr && model_.reply_format) {
-    form.form = model_.reply_format->enforced_form();
-    form.thinking = model_.reply_format->thinking(tail);
-    std::vector<Tool> tools = callable_tools(*chat);
-    if (!tools.empty() && chat->tool_choice.mode != ToolChoice::Mode::none)
-      form.calls = engine::constraint::AnswerForm::Calls{std::move(tools), chat->tool_choice.parallel};
-  }
-  Result<engine::constraint::Program> program = engine::constraint::compile(form);
-  if (!program) {
-    Error error = std::move(program.error());
-    error.code = Error::Code::invalid;
-    error.field = field_of(request);
-    return tl::unexpected(std::move(error));
-  }
-  return engine::Enforcement{std::move(*program), trie_};
-}
-
 GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<ReplySink> sink) {
   const GenerationId id = next_id_.fetch_add(1);
   sink = logged_sink(std::move(sink), log_, model_.info.name, request.request_id);
@@ -181,6 +112,42 @@ GenerationId LocalInference::submit(GenerationRequest request, std::unique_ptr<R
   return id;
 }
 
+// Everything that the engine must know; the sink stays, but reads the reply from now on.
+Result<engine::Request> LocalInference::prepare(Submission& submission) {
+  GenerationRequest& asked = submission.request;
+  std::string tail;
+  Result<std::vector<std::int32_t>> tokens = prompt_tokens(asked, tail);
+  if (!tokens) return tl::unexpected(std::move(tokens.error()));
+  auto enforcement = enforcement_of(asked, tail);
+  if (!enforcement) return tl::unexpected(std::move(enforcement.error()));
+  if (runner_ == nullptr) {
+    return fail(Error::Code::unsupported,
+                fmt::format("model '{}' makes embeddings only; name a model that writes", model_.info.name),
+                "model");
+  }
+  const bool chat = std::holds_alternative<ChatRequest>(asked.prompt);
+  engine::Request request;
+  if (chat) request.prompt_field = "messages";
+  request.id = submission.id;
+  request.prompt = std::move(*tokens);
+  request.max_tokens = asked.max_tokens;
+  request.min_tokens = asked.min_tokens;
+  request.ignore_eos = asked.ignore_eos;
+  request.choices = asked.choices;
+  request.top_logprobs = asked.top_logprobs;
+  request.prompt_logprobs = asked.prompt_logprobs;
+  request.cache_prompt = asked.cache_prompt;
+  request.enforcement = std::move(*enforcement);
+  if (chat && model_.reply_format) {
+    request.shown_controls = reply_controls_;
+    request.thinking = thinking_limit(asked, tail);
+    submission.sink = message_sink(asked, tail, std::move(submission.sink));
+  }
+  request.sampling = std::move(asked.sampling);
+  request.stop = std::move(asked.stop);
+  return request;
+}
+
 void LocalInference::admit(Submission& submission, bool abandoned) {
   GenerationRequest& request = submission.request;
   bool cancelled = false;
@@ -188,40 +155,17 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
     const std::lock_guard lock(mutex_);
     cancelled = waiting_.at(submission.id);
   }
-  Result<std::vector<std::int32_t>> tokens = tl::unexpected(unloading());
-  std::string tail;
-  if (!abandoned && !cancelled) tokens = guarded(kReading, [&] { return prompt_tokens(request, tail); });
-  std::optional<engine::Enforcement> enforcement;
-  const auto* chat = std::get_if<ChatRequest>(&request.prompt);
-  const bool message = tokens && chat != nullptr && model_.reply_format != nullptr;
-  if (tokens) {
-    const Result<> ready = guarded(kReading, [&]() -> Result<> {
-      Result<std::optional<engine::Enforcement>> made = enforcement_of(request, tail);
-      if (!made) return tl::unexpected(std::move(made.error()));
-      enforcement = std::move(*made);
-      if (message) submission.sink = message_sink(*chat, request, tail, std::move(submission.sink));
-      return {};
-    });
-    if (!ready) tokens = tl::unexpected(ready.error());
-  }
-
-  if (tokens && runner_ == nullptr) {
-    tokens = fail(Error::Code::unsupported,
-                  fmt::format("model '{}' makes embeddings only; name a model that writes", model_.info.name),
-                  "model");
-  }
+  Result<engine::Request> ready = tl::unexpected(unloading());
+  if (!abandoned && !cancelled) ready = guarded(kReading, [&] { return prepare(submission); });
 
   std::unique_lock lock(mutex_);
   cancelled = waiting_.at(submission.id);
   waiting_.erase(submission.id);
   unread_.fetch_sub(1, std::memory_order_relaxed);
-  if (tokens && !cancelled) {
+  if (ready && !cancelled) {
     // Under the lock, so that a cancel that no longer finds the id here finds it in the engine.
-    runner_->submit(engine::Request{
-        submission.id, std::move(*tokens), std::move(request.sampling), request.max_tokens,
-        request.min_tokens, std::move(request.stop), request.ignore_eos, request.choices,
-        request.top_logprobs, request.prompt_logprobs, request.cache_prompt,
-        message ? reply_controls_ : nullptr, std::move(enforcement), std::move(submission.sink)});
+    ready->sink = std::move(submission.sink);
+    runner_->submit(std::move(*ready));
     return;
   }
   lock.unlock();
@@ -232,7 +176,7 @@ void LocalInference::admit(Submission& submission, bool abandoned) {
     }
   } else {
     refused_.fetch_add(1, std::memory_order_relaxed);
-    submission.sink->on_event({0, Failed{std::move(tokens.error())}});
+    submission.sink->on_event({0, Failed{std::move(ready.error())}});
   }
   submission.sink.reset();
 }

@@ -74,12 +74,18 @@ class LocalInference final : public Inference {
   // Answers `done` with what `work` gives on the text thread.
   template <class Value, class Work>
   void answer(Done<Value> done, Work work);
+  Result<engine::Request> prepare(Submission& submission);
   void admit(Submission& submission, bool abandoned);
   Result<std::vector<std::vector<std::int32_t>>> embedding_tokens(const EmbeddingRequest& request) const;
   Result<Embeddings> run_embedder(const std::vector<std::vector<std::int32_t>>& texts);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request, std::string& tail) const;
-  std::unique_ptr<ReplySink> message_sink(const ChatRequest& chat, const GenerationRequest& request,
-                                          std::string_view tail, std::unique_ptr<ReplySink> client) const;
+  // local_reply.cpp
+  std::vector<std::unique_ptr<ReplyParser>> reply_parsers(const GenerationRequest& request,
+                                                          std::string_view tail) const;
+  std::unique_ptr<ReplySink> message_sink(const GenerationRequest& request, std::string_view tail,
+                                          std::unique_ptr<ReplySink> client) const;
+  std::optional<engine::ThinkingLimit> thinking_limit(const GenerationRequest& request,
+                                                      std::string_view tail) const;
   Result<std::optional<engine::Enforcement>> enforcement_of(const GenerationRequest& request,
                                                             std::string_view tail);
   Result<Prompt> render_chat(const ChatRequest& request) const;

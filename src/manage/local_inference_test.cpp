@@ -20,6 +20,10 @@ namespace {
 
 using testing::HasSubstr;
 
+// Opens reasoning at the end of each prompt.
+constexpr const char* kThinking =
+    "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}"
+    "{# </think> #}";
 constexpr const char* kTemplate =
     "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}"
     "{% for m in messages %}<|begin|>{{ m.role }}:{{ m.content }}<|end|>{% endfor %}{% if "
@@ -87,8 +91,9 @@ class LocalInferenceTest : public testing::Test {
                                        const engine::Options& options = {}) {
     model::testing::TinyLlama tiny;
     tiny.context = context_;
+    const char* chat = template_;
     if (with_template)
-      tiny.extra = [](model::testing::GgufWriter& file) { file.text("tokenizer.chat_template", kTemplate); };
+      tiny.extra = [chat](model::testing::GgufWriter& file) { file.text("tokenizer.chat_template", chat); };
     std::ofstream(path_, std::ios::binary) << model::testing::tiny_llama(tiny).bytes;
     hal::Options hardware;
     hardware.backend = backend;
@@ -119,6 +124,7 @@ class LocalInferenceTest : public testing::Test {
 
   std::filesystem::path path_;
   std::uint32_t context_ = 128;  // of the models that load() makes
+  const char* template_ = kTemplate;
   util::Log log_{util::LogLevel::off};
 };
 
@@ -302,6 +308,65 @@ TEST_F(LocalInferenceTest, AConstraintIsKeptWhateverTheModelWouldSay) {
       EXPECT_EQ(only<Finished>(events).front().reason, FinishReason::stop);
     }
   }
+}
+
+TEST_F(LocalInferenceTest, ReasoningHasABudgetAndAConstraintBeginsAfterIt) {
+  template_ = kThinking;
+  const auto model = load(true, "reference");
+  for (const std::int64_t budget : {0, 5}) {
+    for (const bool constrained : {false, true}) {
+      GenerationRequest request = asking(say("go"), 60);
+      shun_blanks(request);
+      request.ignore_eos = !constrained;
+      request.reasoning_tokens = budget;
+      if (constrained) request.constraint = Constraint{Constraint::Kind::json_schema, R"({"enum":["xy"]})"};
+      const std::vector<ReplyEvent> events = run(*model, std::move(request));
+      std::string reasoning;
+      for (const TextDelta& delta : only<TextDelta>(events)) reasoning += delta.reasoning ? delta.text : "";
+      EXPECT_EQ(reasoning.size(), static_cast<std::size_t>(budget)) << "a token is a byte";
+      const std::string answer = text_of(events).substr(reasoning.size());
+      if (constrained) {
+        EXPECT_EQ(answer, R"("xy")");
+      } else {
+        EXPECT_EQ(answer.size(), 60U - static_cast<std::size_t>(budget) - 8) << answer;
+      }
+    }
+  }
+}
+
+TEST_F(LocalInferenceTest, StrictToolsAreEnforcedOrRefused) {
+  context_ = 2048;
+  ChatRequest chat = say("go");
+  chat.tools = {{"f", "", R"({"type":"object","properties":{"n":{"const":1}},"required":["n"]})", true}};
+  template_ = "{# <tool_call> #}{% for m in messages %}{{ m.content }}{% endfor %}";
+  {
+    const auto model = load(true, "reference");
+    EXPECT_EQ(only<Finished>(run(*model, asking(chat))).size(), 1U) << "free to answer";
+    ChatRequest odd = chat;
+    odd.tools.front().parameters = R"({"type":"object","uniqueItems":true})";
+    const Error refused = failure(*model, asking(odd));
+    EXPECT_EQ(refused.field, "tools");
+    EXPECT_THAT(refused.what, HasSubstr("uniqueItems"));
+    odd.tools.front().strict = false;
+    EXPECT_EQ(only<Finished>(run(*model, asking(odd))).size(), 1U) << "nobody asked for its schema";
+  }
+  template_ = "{# <|tool_list_start|> #}{% for m in messages %}{{ m.content }}{% endfor %}";
+  const auto model = load(true, "reference");
+  const Error refused = failure(*model, asking(chat));
+  EXPECT_EQ(refused.field, "tools");
+  EXPECT_THAT(refused.what, HasSubstr("strict"));
+  chat.tools.front().strict = false;
+  chat.tool_choice.parallel = false;
+  EXPECT_EQ(only<Finished>(run(*model, asking(chat))).size(), 1U);
+}
+
+TEST_F(LocalInferenceTest, ErrorsNameTheFieldThatTheClientSent) {
+  const auto model = load();
+  EXPECT_EQ(failure(*model, asking(say(std::string(1000, 'x')))).field, "messages");
+  EXPECT_EQ(failure(*model, asking(std::string(1000, 'x'))).field, "prompt");
+  GenerationRequest request = asking(say("go"));
+  request.constraint = Constraint{Constraint::Kind::json_schema, R"({"uniqueItems":true})", "json_schema"};
+  EXPECT_EQ(failure(*model, std::move(request)).field, "json_schema");
 }
 
 TEST_F(LocalInferenceTest, ARequiredCallIsMadeAndItsArgumentsComeInPieces) {

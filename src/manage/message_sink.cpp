@@ -6,9 +6,11 @@
 
 namespace pensieve::manage {
 
-MessageSink::MessageSink(std::vector<std::unique_ptr<ReplyParser>> parsers, std::unique_ptr<ReplySink> client)
-    : client_(std::move(client)) {
-  for (std::unique_ptr<ReplyParser>& parser : parsers) choices_.push_back({std::move(parser), 0, 0, 0});
+MessageSink::MessageSink(std::vector<std::unique_ptr<ReplyParser>> parsers, std::unique_ptr<ReplySink> client,
+                         bool one_call)
+    : client_(std::move(client)), one_call_(one_call) {
+  for (std::unique_ptr<ReplyParser>& parser : parsers)
+    choices_.push_back({std::move(parser), 0, 0, 0, false});
 }
 
 void MessageSink::on_event(ReplyEvent event) {
@@ -48,6 +50,10 @@ void MessageSink::finish(std::int32_t index, Finished finished) {
 void MessageSink::pass_on(std::int32_t index, TextDelta& rest) {
   Choice& choice = choices_[static_cast<std::size_t>(index)];
   for (ReplyPiece& piece : pieces_) {
+    if (piece.kind == ReplyPiece::Kind::call) choice.left_out = one_call_ && choice.calls > 0;
+    if (choice.left_out &&
+        (piece.kind == ReplyPiece::Kind::call || piece.kind == ReplyPiece::Kind::arguments))
+      continue;
     if (piece.kind == ReplyPiece::Kind::call) {
       client_->on_event({index, ToolCallDelta{choice.calls++, new_call_id(), std::move(piece.text), ""}});
     } else if (piece.kind == ReplyPiece::Kind::arguments) {

@@ -15,8 +15,9 @@ namespace pensieve::manage {
 
 class MessageSink final : public ReplySink {
  public:
-  // One parser for each choice.
-  MessageSink(std::vector<std::unique_ptr<ReplyParser>> parsers, std::unique_ptr<ReplySink> client);
+  // One parser for each choice. `one_call`: a choice's further calls are left out.
+  MessageSink(std::vector<std::unique_ptr<ReplyParser>> parsers, std::unique_ptr<ReplySink> client,
+              bool one_call = false);
   void on_event(ReplyEvent event) override;
 
  private:
@@ -25,6 +26,7 @@ class MessageSink final : public ReplySink {
     std::int32_t calls = 0;
     std::int64_t reasoning_tokens = 0;
     std::int32_t tokens = 0;  // of text that waits in the parser
+    bool left_out = false;    // the call that is being read
   };
   void read(std::int32_t index, TextDelta delta);
   void finish(std::int32_t index, Finished finished);
@@ -34,6 +36,7 @@ class MessageSink final : public ReplySink {
 
   std::vector<Choice> choices_;
   std::unique_ptr<ReplySink> client_;
+  bool one_call_;
   std::vector<ReplyPiece> pieces_;  // between calls empty
 };
 

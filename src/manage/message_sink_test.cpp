@@ -19,13 +19,14 @@ class Recorder final : public ReplySink {
 
 class MessageSinkTest : public testing::Test {
  protected:
-  MessageSinkTest() {
+  MessageSinkTest() { begin(false); }
+  void begin(bool one_call) {
     const auto format = model::make_reply_format("<tool_call><think></think>", "");
     ChatRequest request;
     request.tools.push_back({"get", "", "", false});
     std::vector<std::unique_ptr<ReplyParser>> parsers;
     parsers.push_back(format->parser(request, "<think>\n"));
-    sink_ = std::make_unique<MessageSink>(std::move(parsers), std::make_unique<Recorder>(events_));
+    sink_ = std::make_unique<MessageSink>(std::move(parsers), std::make_unique<Recorder>(events_), one_call);
   }
   void text(std::string text, std::vector<TokenLogprob> logprobs = {}) {
     sink_->on_event({0, TextDelta{std::move(text), false, std::move(logprobs), 1}});
@@ -56,6 +57,22 @@ TEST_F(MessageSinkTest, ReasoningTextAndCallsComeApart) {
   EXPECT_EQ(std::get<ToolCallDelta>(events_[3].what).arguments, R"({"a":1})");
   EXPECT_EQ(finished.reason, FinishReason::tool_calls);
   EXPECT_EQ(finished.usage.reasoning_tokens, 2);
+}
+
+TEST_F(MessageSinkTest, WhereOneCallIsAllowedOthersAreLeftOut) {
+  begin(true);
+  const std::string call = "<tool_call>{\"name\":\"get\",\"arguments\":{\"a\":1}}</tool_call>";
+  text("</think>" + call + call);
+  text(call + "!");
+  EXPECT_EQ(finish(FinishReason::stop).reason, FinishReason::tool_calls);
+  std::string arguments;
+  for (const ReplyEvent& event : events_) {
+    if (const auto* delta = std::get_if<ToolCallDelta>(&event.what)) {
+      EXPECT_EQ(delta->index, 0);
+      arguments += delta->arguments;
+    }
+  }
+  EXPECT_EQ(arguments, R"({"a":1})");
 }
 
 TEST_F(MessageSinkTest, ACutOffAnswerKeepsItsReason) {

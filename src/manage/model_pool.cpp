@@ -251,7 +251,11 @@ Result<ModelStatus> OnDemandPool::find(std::string_view name) const {
 
 bool OnDemandPool::ready() const {
   const std::lock_guard lock(mutex_);
-  if (register_.served().empty()) return true;
+  if (register_.served().empty()) {
+    const auto& known = register_.entries();
+    return std::any_of(known.begin(), known.end(),
+                       [](const auto& entry) { return entry.second.state != ModelState::failed; });
+  }
   const auto can_answer = [this](const std::string& name) {
     const ModelEntry& entry = *register_.lookup(name);
     return entry.proven && entry.state != ModelState::failed;

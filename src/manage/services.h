@@ -54,7 +54,8 @@ class ModelPool {
   virtual Result<> keep_alive(std::string_view name, std::optional<std::chrono::seconds> idle) = 0;
   virtual std::vector<ModelStatus> list() const = 0;
   virtual Result<ModelStatus> find(std::string_view name) const = 0;
-  // A model that was asked for at start can answer: it is loaded, or was and comes back when asked for.
+  // A model that was asked for at start can answer: it is loaded, or was and comes back when asked for. Where
+  // none was asked for, one is known that would be loaded on request.
   virtual bool ready() const = 0;
   // Of every model that was loaded since the start, by name. They never fall.
   virtual std::map<std::string, CountersReading> counters() const = 0;

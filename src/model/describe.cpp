@@ -10,6 +10,8 @@
 #include <initializer_list>
 #include <map>
 
+#include "model/chat/reply_format.h"
+
 namespace pensieve::model {
 namespace {
 
@@ -58,8 +60,10 @@ void list_capabilities(const ModelFile& file, ModelInfo& info) {
     return;
   }
   info.capabilities.emplace_back("completion");
-  if (mentions(info.chat_template, {"tools", "tool_calls"})) info.capabilities.emplace_back("tools");
-  if (mentions(info.chat_template, {"<think>", "enable_thinking", "reasoning_content"})) {
+  // Templates that know no tools get them in a system message (chat/tool_prompt.h).
+  if (!info.chat_template.empty()) info.capabilities.emplace_back("tools");
+  if (mentions(info.chat_template, {"<think>", "enable_thinking", "reasoning_content"}) ||
+      make_reply_format(info.chat_template, {})->thinking({})) {
     info.capabilities.emplace_back("thinking");
   }
   if (metadata.contains("tokenizer.ggml.fim_pre_token_id") ||

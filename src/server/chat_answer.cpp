@@ -72,12 +72,15 @@ std::string session_owner(const Request& request) {
 Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) {
   if (!call) co_return reply_error(exchange, call.error());
   log_unknown(context, exchange.request().id, call->unknown);
+  tell_inert(exchange, *call);
   const auto turn = co_await begin_turn(exchange, context, *call);
   if (!turn) co_return reply_error(exchange, turn.error());
   const auto model = co_await acquire_model(exchange, context, call->model);
   if (!model) co_return reply_error(exchange, model.error());
   const ModelInfo& info = (*model)->info();
   if (const auto fit = fit_to_model(info, *call); !fit) co_return reply_error(exchange, fit.error());
+  if (const auto kept = keep_model(context, info, *call); !kept)
+    co_return reply_error(exchange, kept.error());
 
   call->generation.request_id = exchange.request().id;
   ReplyHead head = make_reply_head("chatcmpl-", info.name);

@@ -60,6 +60,8 @@ class Exchange {
   // The whole reply at once. Either this or a stream, once.
   virtual void reply(int status, std::string_view content_type, std::string body,
                      std::vector<Header> headers = {}) = 0;
+  // A header of the reply or stream that is to come.
+  virtual void add_header(std::string name, std::string value) = 0;
   // Begins a stream of events with status 200; send_event appends to a buffer and flush hands it on,
   // suspending while the client is too far behind, so that a slow reader slows only itself.
   virtual void begin_events() = 0;

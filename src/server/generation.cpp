@@ -173,6 +173,17 @@ Error server_stops() {
   return {Error::Code::unavailable, "the server is shutting down; try again later", {}, "server_stops", {}};
 }
 
+void tell_inert(Exchange& exchange, const Call& call) {
+  std::string names;
+  for (const std::string& field : call.inert) names += (names.empty() ? "" : ", ") + field;
+  if (!names.empty()) exchange.add_header("x-pensieve-ignored-fields", std::move(names));
+}
+
+Result<> keep_model(Context& context, const ModelInfo& info, const Call& call) {
+  if (!call.keep_alive) return {};
+  return context.services.models.keep_alive(info.name, call.keep_alive);
+}
+
 void log_unknown(const Context& context, std::string_view request_id,
                  const std::vector<std::string>& fields) {
   util::Log& log = context.services.log;

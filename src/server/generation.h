@@ -10,6 +10,7 @@
 
 #include "core/inference.h"
 #include "server/context.h"
+#include "server/dialects/generation_fields.h"
 #include "server/exchange.h"
 
 namespace pensieve::server {
@@ -34,6 +35,11 @@ Task<Result<std::shared_ptr<Inference>>> acquire_model(Exchange& exchange, Conte
 
 // What is answered to new work once the server is about to stop.
 Error server_stops();
+
+// Told before the reply: a header that lists the fields that could not act.
+void tell_inert(Exchange& exchange, const Call& call);
+// What a request says of its model besides the generation: how long it stays.
+Result<> keep_model(Context& context, const ModelInfo& info, const Call& call);
 
 // One debug line naming the fields of a request that were ignored.
 void log_unknown(const Context& context, std::string_view request_id, const std::vector<std::string>& fields);

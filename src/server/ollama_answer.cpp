@@ -37,8 +37,9 @@ Task<Result<std::int64_t>> prompt_size(Exchange& exchange, Inference& model,
                                        const GenerationRequest& generation) {
   if (const auto* text = std::get_if<std::string>(&generation.prompt)) {
     using Answer = Result<TokenizedText>;
-    std::function<void(std::function<void(Answer)>)> start = [&model, text](auto done) {
-      model.tokenize(*text, {}, std::move(done));
+    const EncodeOptions flags{generation.add_special, generation.parse_special};
+    std::function<void(std::function<void(Answer)>)> start = [&model, text, flags](auto done) {
+      model.tokenize(*text, flags, std::move(done));
     };
     const auto tokens = co_await await_result<TokenizedText>(exchange, std::move(start));
     if (!tokens) co_return tl::unexpected(tokens.error());
@@ -78,9 +79,7 @@ Task<Result<>> prepare(Exchange& exchange, Context& context, Inference& model, O
   const ModelInfo& info = model.info();
   if (auto fit = fit_to_model(info, asked.call); !fit) co_return fit;
   if (auto checked = check_thinking(info, asked); !checked) co_return checked;
-  if (asked.keep_alive) {
-    if (auto kept = context.services.models.keep_alive(info.name, asked.keep_alive); !kept) co_return kept;
-  }
+  if (auto kept = keep_model(context, info, asked.call); !kept) co_return kept;
   if (asked.load_only) co_return Result<>();
   co_return co_await limit_context(exchange, model, asked);
 }
@@ -100,7 +99,7 @@ Task<void> answer_ollama(Exchange& exchange, Context& context, Result<OllamaCall
   Call& call = asked->call;
   log_unknown(context, exchange, call.unknown);
   call.model = ollama_model_name(context, std::move(call.model));
-  if (asked->load_only && asked->keep_alive && asked->keep_alive->count() == 0) {
+  if (asked->load_only && call.keep_alive && call.keep_alive->count() == 0) {
     if (const auto gone = unload(context, *asked); !gone) co_return reply_error(exchange, gone.error());
     head.model = call.model;
     co_return exchange.reply(200, "application/json", ollama_load_text(head, "unload"));

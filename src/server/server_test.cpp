@@ -127,6 +127,37 @@ TEST_F(ServerTest, UsageChunkComesOnlyWhenAsked) {
   EXPECT_THAT(reply.body, HasSubstr(R"("finish_reason":null}],"usage":null})"));
 }
 
+TEST_F(ServerTest, FieldsWithoutEffectAreListedInAHeader) {
+  begin();
+  model().set_script(testing::hello());
+  for (const char* stream : {"false", "true"}) {
+    const WireReply reply =
+        ask(post(kChat, R"({"user":"u","store":true,"messages":[{"role":"user","content":"Hi"}],"stream":)" +
+                            std::string(stream) + "}"));
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_TRUE(reply.has("x-pensieve-ignored-fields: user, store\r\n"));
+  }
+  EXPECT_FALSE(ask(post(kChat, kHi)).has("x-pensieve-ignored-fields"));
+}
+
+TEST_F(ServerTest, TimingsPerTokenComeWithEveryText) {
+  begin();
+  model().set_script(testing::hello());
+  const std::string stream =
+      ask(post(kChat,
+               R"({"stream":true,"timings_per_token":true,"messages":[{"role":"user","content":"Hi"}]})"))
+          .body;
+  std::size_t with = 0, texts = 0;
+  for (std::size_t at = 0; (at = stream.find("\"content\":\"", at)) != std::string::npos; ++at) {
+    const std::string chunk = stream.substr(at, stream.find("data:", at) - at);
+    if (chunk.starts_with("\"content\":\"\"")) continue;
+    ++texts;
+    with += chunk.find("\"timings\":{\"cache_n\":") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_GT(texts, 0U);
+  EXPECT_EQ(with, texts);
+}
+
 TEST_F(ServerTest, LogprobsKeepBytesOfSplitCharacters) {
   begin();
   model().set_script(testing::hello());

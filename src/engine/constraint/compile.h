@@ -29,9 +29,14 @@ struct AnswerForm {
   };
   EnforcedForm form;
   std::optional<Calls> calls;
+  bool free = false;  // without content: any text at all, in which only calls, once begun, are enforced; the
+                      // arguments of tools that are not strict are any object
   std::optional<ThinkingForm> thinking;
   std::vector<std::string> controls;  // spellings of control tokens, which the format's own texts may use
 };
+
+// Whether calls of that form can be enforced in a reply that is free not to call (AnswerForm::free).
+bool can_watch(const EnforcedForm& form);
 
 // Errors: unsupported, naming the keyword or the place in the pattern or grammar. Bounded in time and memory.
 Result<Program> compile(const Constraint& constraint);

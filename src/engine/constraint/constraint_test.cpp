@@ -150,7 +150,7 @@ TEST(Constraint, WhatCannotBeEnforcedIsRefusedByName) {
   EXPECT_THAT(why(Kind::gbnf, "root ::= other\n"), testing::HasSubstr("'other'"));
   EXPECT_THAT(why(Kind::gbnf, "root ::= \"a\" root\n"), testing::HasSubstr("nothing can satisfy"));
   EXPECT_THAT(why(Kind::lark, "begin: \"a\"\n"), testing::HasSubstr("'start'"));
-  EXPECT_THAT(why(Kind::regex, "((((a{99}){99}){99}){99}){99}"), testing::HasSubstr("too large"));
+  EXPECT_THAT(why(Kind::regex, "((((a{99}){99}){99}){99}){99}"), testing::HasSubstr("too "));
   EXPECT_THAT(why(Kind::regex, "(.*a.{30}){2}b"), testing::HasSubstr("too complex"));
 }
 
@@ -206,6 +206,144 @@ TEST(Constraint, ThinkingComesFirstAndControlTokensCountOnlyAsTheFormatsOwnText)
   EXPECT_EQ(verdict(machine, "hm</t>\n<call>f({})"), "accept");
   EXPECT_EQ(verdict(machine, std::string("hm</t>") + kControl + "<call>f({})"), "accept");
   EXPECT_EQ(verdict(machine, std::string("hm") + kControl + "<call>"), "reject");
+}
+
+// What hostile clients send: repetitions of repetitions, many patterns, many names. Each is refused, and none
+// does more than the work that is allowed.
+TEST(Constraint, CompilationIsBounded) {
+  const auto refused = [](Kind kind, const std::string& source) {
+    const auto program = compile(Constraint{kind, source});
+    return !program && program.error().what.find("too ") != std::string::npos;
+  };
+  EXPECT_TRUE(refused(Kind::json_schema, R"({"type":"string","pattern":"(a{1,300}){1,300}"})"));
+  EXPECT_TRUE(refused(Kind::json_schema, R"({"type":"string","pattern":"(a{1,1000}){1,1000}"})"));
+  EXPECT_TRUE(refused(Kind::regex, "(.*a.{30}){2}b"));
+  std::string many = R"({"type":"object","properties":{)", values = R"({"pattern":"^(x|y){1,40}$","enum":[)";
+  for (int i = 0; i < 2000; ++i) {
+    const std::string number = std::to_string(i), comma = i > 0 ? "," : "";
+    many += comma + "\"p" + number + R"(":{"type":"string","pattern":"^[a-z]{1,50})" + number + "$\"}";
+    values += comma + "\"v" + number + "\"";
+  }
+  EXPECT_TRUE(refused(Kind::json_schema, many + "}}"));
+  EXPECT_TRUE(refused(Kind::json_schema, values + "]}"));
+  EXPECT_TRUE(refused(Kind::gbnf, "root ::= ((\"a\"{1,900}){1,900}){1,900}\n"));
+}
+
+TEST(Constraint, OrdinaryConstraintsAreFarFromTheBound) {
+  std::string object = R"({"type":"object","properties":{)";
+  for (int i = 0; i < 100; ++i)
+    object += (i > 0 ? ",\"property_" : "\"property_") + std::to_string(i) + R"(":{"type":"string"})";
+  for (const std::string& schema :
+       {object + "}}", std::string(R"({"type":"string","format":"email","maxLength":200})"),
+        std::string(R"({"type":"string","pattern":"^[a-zA-Z0-9_.-]{1,64}$"})")}) {
+    const auto program = compile(Constraint{Constraint::Kind::json_schema, schema});
+    ASSERT_TRUE(program) << program.error().what;
+    EXPECT_LT(program->graph->work()->spent(), Work::kMostSteps / 4) << schema;
+  }
+}
+
+AnswerForm free_form(EnforcedForm form) {
+  AnswerForm answer;
+  answer.form = std::move(form);
+  answer.free = true;
+  answer.calls = AnswerForm::Calls{
+      {{"f", "",
+        R"({"type":"object","properties":{"n":{"const":1}},"required":["n"],"additionalProperties":false})",
+        true},
+       {"loose", "", R"({"type":"object","properties":{"n":{"const":1}}})", false}},
+      false};
+  return answer;
+}
+
+TEST(Constraint, FreeRepliesAreTextUntilTheyBeginACall) {
+  AnswerForm form = free_form({"", "<call>", "{\"name\":\"", "\",\"arguments\":", "}", ",", "</call>"});
+  form.form.openers = {"<call>", "<other>"};
+  const Program program = compile(form).value();
+  Machine machine(program.graph, program.root);
+  const auto judged = [&](const std::string& text) { return verdict(machine, text); };
+  EXPECT_EQ(judged("just text, {\"name\":\"f\"} <cal"), "accept");
+  EXPECT_EQ(judged("so <call>"), "prefix");
+  EXPECT_EQ(judged(R"(so <call>{"name":"f","arguments":{"n":1}}</call>)"), "accept");
+  EXPECT_EQ(judged(R"(so <call>{"name":"f","arguments":{"n":2)"), "reject");
+  EXPECT_EQ(judged(R"(so <call>{"name":"loose","arguments":{"n":2}}</call>)"), "accept") << "not strict";
+  EXPECT_EQ(judged(R"(<call>{"name":"g)"), "reject");
+  EXPECT_EQ(judged(R"(<call>{"name":"f","arguments":{"n":1}},{)"), "reject") << "one call only";
+  EXPECT_EQ(judged(R"(<call>{"name":"f","arguments":{"n":1}}</call> and)"), "reject");
+  EXPECT_EQ(judged("<other>"), "reject") << "an opener whose calls cannot be enforced";
+  EXPECT_EQ(judged(std::string("so ") + kControl + "<call>"), "prefix");
+  EXPECT_EQ(judged(std::string("so ") + kControl + R"(<call>{"name":"g)"), "reject");
+  EXPECT_EQ(judged(std::string("so ") + kControl + "<|any|>"), "accept") << "other control tokens are free";
+}
+
+TEST(Constraint, BareCallsAreEnforcedFromTheirFirstByte) {
+  AnswerForm form = free_form({"", "", "{\"name\": \"", "\", \"parameters\": ", "}", "", ""});
+  form.form.bare = true;
+  form.thinking = ThinkingForm{"<t>", "</t>", false};
+  const Program program = compile(form).value();
+  Machine machine(program.graph, program.root);
+  const auto judged = [&](const std::string& text) { return verdict(machine, text); };
+  EXPECT_EQ(judged("text {\"name\": 1}"), "accept") << "not at the beginning";
+  EXPECT_EQ(judged(R"({"answer": 1})"), "accept");
+  EXPECT_EQ(judged(R"({"name": "f", "parameters": {"n":1}})"), "accept");
+  EXPECT_EQ(judged(R"({"name": "f", "parameters": {"n":2)"), "reject");
+  EXPECT_EQ(judged(R"({"parameters": {"n":2)"), "reject");
+  EXPECT_EQ(judged("```json\n[{\"name\""), "reject");
+  EXPECT_EQ(judged("```json\n[1, 2]```"), "accept");
+  EXPECT_EQ(judged(R"(<t>hm</t>{"name": "f", "parameters": {"n":1}})"), "accept");
+  EXPECT_EQ(judged(R"(<t>hm</t>{"name": "f", "parameters": {"n":2)"), "reject");
+  EXPECT_EQ(judged("<t>hm</t>hello"), "accept");
+}
+
+TEST(Constraint, ParametersWrittenOneByOneAreEnforcedToo) {
+  AnswerForm form = free_form({});
+  form.calls->tools = {
+      {"f", "",
+       R"({"type":"object","properties":{"s":{"type":"string"},"n":{"type":["integer","null"]},"e":{"enum":["x",3]}},
+           "required":["s","n"]})",
+       true},
+      {"loose", "", R"({"type":"object"})", false}};
+  form.form.openers = {"<call>", "<fn="};
+  form.form.parameters =
+      ParameterForm{"", "<call>\n<fn=", ">\n", "<p=", ">\n", "", "\n</p>\n", "</fn>", "", ""};
+  const Program program = compile(form).value();
+  Machine machine(program.graph, program.root);
+  const auto judged = [&](const std::string& text) { return verdict(machine, text); };
+  const std::string f = "a <call>\n<fn=f>\n", s = "<p=s>\nline\n\n</x\n</p>\n", n = "<p=n>\n-3\n</p>\n";
+  EXPECT_EQ(judged(f + s + n + "</fn>"), "accept");
+  EXPECT_EQ(judged(f + s + n + "<p=e>\nx\n</p>\n</fn>"), "accept");
+  EXPECT_EQ(judged(f + s + n + "<p=e>\n3\n</p>\n</fn>"), "accept");
+  EXPECT_EQ(judged(f + s + "</fn>"), "reject") << "n is required";
+  EXPECT_EQ(judged(f + s + "<p=n>\nmany"), "reject");
+  EXPECT_EQ(judged(f + s + n + "<p=e>\ny"), "reject");
+  EXPECT_EQ(judged(f + "<p=other>"), "reject");
+  EXPECT_EQ(judged(f + "<p=s>\na</p>"), "reject") << "its reader would stop there";
+  EXPECT_EQ(judged("<call>\n<fn=loose>\n<p=anything>\n1\n</p>\n</fn>"), "accept");
+  EXPECT_EQ(judged("<call>\n<fn=g"), "reject");
+}
+
+TEST(Constraint, AFormThatCannotBeWatchedIsRefused) {
+  AnswerForm form = free_form({"", "", "{\"name\": \"", "\", \"arguments\": ", "}", "", ""});
+  form.form.openers = {"<call>"};
+  const auto program = compile(form);
+  ASSERT_FALSE(program);
+  EXPECT_THAT(program.error().what, testing::HasSubstr("strict"));
+}
+
+TEST(Constraint, TheEndOfThinkingMayBeSeveralControlTokens) {
+  AnswerForm form;
+  form.content = Constraint{Constraint::Kind::regex, "ok"};
+  form.form.content = "<c>";
+  form.thinking = ThinkingForm{"<t>", "<e><s>me", true};
+  form.controls = {"<e>", "<s>", "<c>"};
+  const Program program = compile(form).value();
+  Machine machine(program.graph, program.root);
+  const std::string e = kControl + std::string("<e>"), s = kControl + std::string("<s>"),
+                    c = kControl + std::string("<c>");
+  EXPECT_EQ(verdict(machine, std::string("hm") + e + s + "me" + c + "ok"), "accept");
+  EXPECT_EQ(verdict(machine, "hm<e><s>me<c>ok"), "accept");
+  EXPECT_EQ(verdict(machine, std::string("hm") + e + "x"), "reject")
+      << "once begun, the end is written whole";
+  EXPECT_EQ(verdict(machine, std::string("hm") + s), "reject");
 }
 
 }  // namespace

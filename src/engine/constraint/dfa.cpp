@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
+#include <unordered_map>
+#include <utility>
 
 namespace pensieve::engine::constraint {
 namespace {
 
 constexpr std::size_t kMostStates = 20'000;
-constexpr std::size_t kMostWork = 10'000'000;  // nodes looked at in all
 
 void check(std::size_t states) {
   if (states > kMostStates)
@@ -45,19 +45,49 @@ void append(Dfa::State& state, int low, int high, std::int32_t to) {
 
 using Nodes = std::vector<Node>;
 
-Nodes closure(const Graph& graph, Nodes nodes, const Dfa::Guarded& extra) {
-  std::set<Node> seen(nodes.begin(), nodes.end());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const auto add = [&](Node to) {
-      if (seen.insert(to).second) nodes.push_back(to);
-    };
-    for (const Node to : graph.vertex(nodes[i]).nothing) add(to);
-    for (const auto& edge : extra) {
-      if (edge.first == nodes[i]) add(edge.second);
+// Sets of nodes that are reached without a byte. Which nodes a set holds is marked with its number, so that
+// no set must be searched.
+class Closures {
+ public:
+  explicit Closures(const Graph& graph) : graph_(graph), seen_(graph.size(), 0) {}
+
+  Nodes of(Nodes nodes, const Dfa::Guarded& extra) {
+    ++round_;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (fresh(nodes[i])) nodes[kept++] = nodes[i];
     }
+    nodes.resize(kept);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      graph_.work()->spend(2 + extra.size());
+      for (const Node to : graph_.vertex(nodes[i]).nothing) {
+        if (fresh(to)) nodes.push_back(to);
+      }
+      for (const auto& edge : extra) {
+        if (edge.first == nodes[i] && fresh(edge.second)) nodes.push_back(edge.second);
+      }
+    }
+    std::sort(nodes.begin(), nodes.end());
+    return nodes;
   }
-  return {seen.begin(), seen.end()};
-}
+
+ private:
+  bool fresh(Node node) { return std::exchange(seen_[static_cast<std::size_t>(node)], round_) != round_; }
+  const Graph& graph_;
+  std::vector<std::uint32_t> seen_;
+  std::uint32_t round_ = 0;
+};
+
+struct NodesHash {
+  std::size_t operator()(const Nodes& nodes) const {
+    std::uint64_t hash = 0x9E3779B97F4A7C15U;
+    for (const Node node : nodes) {
+      hash = (hash ^ static_cast<std::uint32_t>(node)) * 0xFF51AFD7ED558CCDU;
+      hash ^= hash >> 32;
+    }
+    return hash;
+  }
+};
 
 Dfa::Guarded joined(Dfa::Guarded a, const Dfa::Guarded& b) {
   a.insert(a.end(), b.begin(), b.end());
@@ -68,21 +98,20 @@ Dfa::Guarded joined(Dfa::Guarded a, const Dfa::Guarded& b) {
 
 Dfa Dfa::of(const Graph& graph, Part part, const Guarded& begins, const Guarded& ends) {
   Dfa dfa;
-  std::map<Nodes, std::int32_t> numbers;
+  dfa.work_ = graph.work();
+  Closures closures(graph);
+  std::unordered_map<Nodes, std::int32_t, NodesHash> numbers;
   std::vector<Nodes> sets;
-  std::size_t work = 0;
   const auto number = [&](Nodes nodes, bool first) {
-    work += nodes.size() * (1 + ends.size());
-    if (work > kMostWork) throw Refusal("a pattern is too complex");
     const auto [found, fresh] = numbers.try_emplace(nodes, static_cast<std::int32_t>(sets.size()));
     if (!fresh) return found->second;
     check(sets.size());
-    const Nodes at_end = closure(graph, nodes, first ? joined(begins, ends) : ends);
+    const Nodes at_end = closures.of(nodes, first ? joined(begins, ends) : ends);
     dfa.states_.push_back({{}, std::binary_search(at_end.begin(), at_end.end(), part.out)});
     sets.push_back(std::move(nodes));
     return found->second;
   };
-  number(closure(graph, {part.in}, begins), true);
+  number(closures.of({part.in}, begins), true);
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const Nodes nodes = sets[i];
     std::array<bool, 257> starts{};
@@ -96,13 +125,14 @@ Dfa Dfa::of(const Graph& graph, Part part, const Guarded& begins, const Guarded&
       int high = low;
       while (high < 255 && !starts[static_cast<std::size_t>(high) + 1]) ++high;
       Nodes reached;
+      graph.work()->spend(1 + nodes.size() / 2);
       for (const Node node : nodes) {
         for (const Graph::Bytes& edge : graph.vertex(node).bytes) {
           if (edge.low <= low && low <= edge.high) reached.push_back(edge.to);
         }
       }
       if (!reached.empty()) {
-        const std::int32_t to = number(closure(graph, std::move(reached), {}), false);
+        const std::int32_t to = number(closures.of(std::move(reached), {}), false);
         append(dfa.states_[i], low, high, to);
       }
       low = high + 1;
@@ -111,21 +141,12 @@ Dfa Dfa::of(const Graph& graph, Part part, const Guarded& begins, const Guarded&
   return dfa;
 }
 
-Dfa Dfa::of_text(std::string_view bytes) {
-  Dfa dfa;
-  for (const char c : bytes) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    dfa.states_.push_back({{{byte, byte, static_cast<std::int32_t>(dfa.states_.size() + 1)}}, false});
-  }
-  dfa.states_.push_back({{}, true});
-  return dfa;
-}
-
 // States are pairs; -1 in a pair: that automaton has failed.
 template <class Accepts>
 Dfa Dfa::product(const Dfa& a, const Dfa& b, Accepts accepts) {
   using Pair = std::pair<std::int32_t, std::int32_t>;
   Dfa dfa;
+  dfa.work_ = a.work_ ? a.work_ : b.work_;
   std::map<Pair, std::int32_t> numbers;
   std::vector<Pair> pairs;
   const State dead{};
@@ -143,6 +164,7 @@ Dfa Dfa::product(const Dfa& a, const Dfa& b, Accepts accepts) {
   number({0, 0});
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const Pair pair = pairs[i];
+    if (dfa.work_) dfa.work_->spend(20 + state_of(a, pair.first).edges.size() * 8);
     std::array<bool, 257> starts{};
     mark(state_of(a, pair.first), starts);
     mark(state_of(b, pair.second), starts);

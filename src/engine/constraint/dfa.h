@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,7 +27,6 @@ class Dfa {
   // `begins`: edges that may be taken only before the first byte, `ends` only after the last one.
   using Guarded = std::vector<std::pair<Node, Node>>;
   static Dfa of(const Graph& graph, Part part, const Guarded& begins = {}, const Guarded& ends = {});
-  static Dfa of_text(std::string_view bytes);
 
   Dfa both(const Dfa& other) const;
   Dfa without(const Dfa& other) const;  // texts of this that are none of the other
@@ -37,7 +37,8 @@ class Dfa {
  private:
   template <class Accepts>
   static Dfa product(const Dfa& a, const Dfa& b, Accepts accepts);
-  std::vector<State> states_;  // 0: start
+  std::shared_ptr<Work> work_;  // of the graph that it was made of, and of what is made of it; may be null
+  std::vector<State> states_;   // 0: start
 };
 
 }  // namespace pensieve::engine::constraint

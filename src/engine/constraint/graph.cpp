@@ -12,12 +12,7 @@ namespace {
 
 constexpr std::size_t kMostNodes = 400'000;
 constexpr std::size_t kMostRules = 10'000;
-constexpr std::size_t kMostWork = 100'000'000;  // of the checks of a whole grammar, in nodes looked at
-
-void spend(std::size_t& work, std::size_t nodes) {
-  work += nodes;
-  if (work > kMostWork) throw Refusal("the constraint's rules are nested too deeply");
-}
+constexpr std::size_t kNodeSteps = 3, kCheckSteps = 4;  // of a node, made and checked at the end
 
 constexpr char32_t kLast = 0x10FFFF;
 
@@ -133,6 +128,7 @@ void CharSet::fold_case() {
 Node Graph::node() {
   if (nodes_.size() >= kMostNodes)
     throw Refusal(fmt::format("the constraint is too large: it needs more than {} states", kMostNodes));
+  work_->spend(kNodeSteps);
   nodes_.emplace_back();
   return static_cast<Node>(nodes_.size() - 1);
 }
@@ -225,54 +221,59 @@ Part Graph::repeat(const std::function<Part()>& make, std::int64_t least, std::i
   return {all.in, end};
 }
 
-std::vector<char> Graph::nodes_that_end(const std::vector<char>& ending_rules) const {
+// Backwards from the ends of all rules. A call can be passed once its rule can end; until then it waits.
+Graph::Ending Graph::what_can_end() const {
   std::vector<std::vector<Node>> from(nodes_.size());
+  struct Caller {
+    Node node;
+    Rule rule;
+  };
+  std::vector<std::vector<Caller>> calls_to(nodes_.size());
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     const auto here = static_cast<Node>(n);
     for (const Node to : nodes_[n].nothing) from[static_cast<std::size_t>(to)].push_back(here);
     for (const Bytes& edge : nodes_[n].bytes) from[static_cast<std::size_t>(edge.to)].push_back(here);
-    for (const Call& edge : nodes_[n].calls) {
-      if (ending_rules[static_cast<std::size_t>(edge.rule)] != 0)
-        from[static_cast<std::size_t>(edge.to)].push_back(here);
-    }
+    for (const Call& edge : nodes_[n].calls)
+      calls_to[static_cast<std::size_t>(edge.to)].push_back({here, edge.rule});
   }
-  std::vector<char> ends(nodes_.size(), 0);
+  std::vector<std::vector<Rule>> begins(nodes_.size());  // rules by their first node
+  Ending ending{std::vector<char>(nodes_.size(), 0), std::vector<char>(rules_.size(), 0)};
+  std::vector<std::vector<Node>> waiting(rules_.size());
   std::vector<Node> work;
-  for (const Part& rule : rules_) {
-    if (rule.out >= 0) work.push_back(rule.out);
+  for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
+    if (rules_[rule].in >= 0)
+      begins[static_cast<std::size_t>(rules_[rule].in)].push_back(static_cast<Rule>(rule));
+    if (rules_[rule].out >= 0) work.push_back(rules_[rule].out);
   }
   while (!work.empty()) {
-    const Node node = work.back();
+    const auto node = static_cast<std::size_t>(work.back());
     work.pop_back();
-    if (std::exchange(ends[static_cast<std::size_t>(node)], 1) != 0) continue;
-    work.insert(work.end(), from[static_cast<std::size_t>(node)].begin(),
-                from[static_cast<std::size_t>(node)].end());
+    if (std::exchange(ending.nodes[node], 1) != 0) continue;
+    work.insert(work.end(), from[node].begin(), from[node].end());
+    for (const Caller& caller : calls_to[node]) {
+      const auto rule = static_cast<std::size_t>(caller.rule);
+      (ending.rules[rule] != 0 ? work : waiting[rule]).push_back(caller.node);
+    }
+    for (const Rule rule : begins[node]) {
+      ending.rules[static_cast<std::size_t>(rule)] = 1;
+      const std::vector<Node>& callers = waiting[static_cast<std::size_t>(rule)];
+      work.insert(work.end(), callers.begin(), callers.end());
+    }
   }
-  return ends;
+  return ending;
 }
 
 void Graph::finish(Rule root, const std::function<std::string(Rule)>& name) {
+  work_->spend(kCheckSteps * nodes_.size());
   refuse_left_recursion(name);
-  std::vector<char> rules(rules_.size(), 0), nodes;
-  std::size_t work = 0;
-  for (bool changed = true; changed;) {
-    changed = false;
-    spend(work, nodes_.size());
-    nodes = nodes_that_end(rules);
-    for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
-      if (rules[rule] != 0 || rules_[rule].in < 0 || nodes[static_cast<std::size_t>(rules_[rule].in)] == 0)
-        continue;
-      rules[rule] = 1;
-      changed = true;
-    }
-  }
-  if (rules[static_cast<std::size_t>(root)] == 0) throw Refusal("nothing can satisfy the constraint");
+  const Ending ending = what_can_end();
+  if (ending.rules[static_cast<std::size_t>(root)] == 0) throw Refusal("nothing can satisfy the constraint");
   for (Vertex& vertex : nodes_) {
-    const auto dead = [&nodes](Node node) { return nodes[static_cast<std::size_t>(node)] == 0; };
+    const auto dead = [&ending](Node node) { return ending.nodes[static_cast<std::size_t>(node)] == 0; };
     std::erase_if(vertex.nothing, dead);
     std::erase_if(vertex.bytes, [&](const Bytes& edge) { return dead(edge.to); });
     std::erase_if(vertex.calls, [&](const Call& edge) {
-      return dead(edge.to) || rules[static_cast<std::size_t>(edge.rule)] == 0;
+      return dead(edge.to) || ending.rules[static_cast<std::size_t>(edge.rule)] == 0;
     });
   }
 }
@@ -283,7 +284,6 @@ void Graph::refuse_left_recursion(const std::function<std::string(Rule)>& name) 
   std::vector<std::vector<Rule>> begins_with(rules_.size());
   std::vector<std::uint32_t> seen(nodes_.size(), 0);  // the visit that saw a node last
   std::uint32_t round = 0;
-  std::size_t steps = 0;
   for (bool changed = true; changed;) {
     changed = false;
     for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
@@ -295,7 +295,7 @@ void Graph::refuse_left_recursion(const std::function<std::string(Rule)>& name) 
         const Node node = work.back();
         work.pop_back();
         if (std::exchange(seen[static_cast<std::size_t>(node)], round) == round) continue;
-        spend(steps, 1);
+        work_->spend(1);
         if (node == rules_[rule].out && std::exchange(nullable[rule], 1) == 0) changed = true;
         work.insert(work.end(), vertex(node).nothing.begin(), vertex(node).nothing.end());
         for (const Call& edge : vertex(node).calls) {

@@ -4,23 +4,18 @@
 
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/result.h"
+#include "engine/constraint/work.h"
 
 namespace pensieve::engine::constraint {
 
 using Node = std::int32_t;
 using Rule = std::int32_t;
-
-// Why a constraint cannot be compiled. Thrown inside this folder only; compile.h catches it.
-class Refusal : public std::runtime_error {
- public:
-  explicit Refusal(const std::string& what) : std::runtime_error(what) {}
-};
 
 struct Part {  // a piece of automaton with one way in and one way out
   Node in, out;
@@ -61,6 +56,9 @@ class Graph {
     std::vector<Call> calls;
   };
 
+  explicit Graph(std::shared_ptr<Work> work = std::make_shared<Work>()) : work_(std::move(work)) {}
+  const std::shared_ptr<Work>& work() const { return work_; }
+
   Node node();
   void nothing(Node from, Node to) { at(from).nothing.push_back(to); }
   void bytes(Node from, std::uint8_t low, std::uint8_t high, Node to) {
@@ -93,8 +91,12 @@ class Graph {
 
  private:
   Vertex& at(Node node) { return nodes_[static_cast<std::size_t>(node)]; }
-  std::vector<char> nodes_that_end(const std::vector<char>& ending_rules) const;
+  struct Ending {
+    std::vector<char> nodes, rules;
+  };
+  Ending what_can_end() const;
   void refuse_left_recursion(const std::function<std::string(Rule)>& name) const;
+  std::shared_ptr<Work> work_;
   std::vector<Vertex> nodes_;
   std::vector<Part> rules_;
 };

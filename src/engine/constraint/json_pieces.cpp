@@ -123,12 +123,12 @@ Part JsonPieces::literal(const util::Json& value) {
   return graph_.sequence(parts);
 }
 
-Dfa JsonPieces::any_key() {
+Dfa JsonPieces::any_key() const {
   return key_of_length(0, -1);
 }
 
-Dfa JsonPieces::key_of_length(std::int64_t least, std::int64_t most) {
-  Graph graph;
+Dfa JsonPieces::key_of_length(std::int64_t least, std::int64_t most) const {
+  Graph graph(graph_.work());
   const Part part =
       graph.repeat([&] { return spelled_characters(graph, CharSet::any(), Spelling::json); }, least, most);
   return Dfa::of(graph, part);

@@ -25,8 +25,8 @@ class JsonPieces {
   Part quoted(const Dfa& inside);
   Part literal(const util::Json& value);  // with white space where JSON allows it
   Part member(Part key, Part value);      // KEY : VALUE
-  static Dfa any_key();                   // the inside of a string, spelled in one way
-  static Dfa key_of_length(std::int64_t least, std::int64_t most);
+  Dfa any_key() const;                    // the inside of a string, spelled in one way
+  Dfa key_of_length(std::int64_t least, std::int64_t most) const;
 
  private:
   Graph& graph_;

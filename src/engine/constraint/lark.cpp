@@ -110,7 +110,8 @@ class LarkReader final : public GrammarReader {
     }
     for (const CommonTerminal& terminal : kCommon) {
       if (terminal.name != names.front()) continue;
-      return define(alias, compile_regex(terminal.pattern, Spelling::plain, false).emit(graph_));
+      return define(alias,
+                    compile_regex(terminal.pattern, Spelling::plain, false, {}, graph_.work()).emit(graph_));
     }
     refuse(fmt::format("common.{} is not known", names.front()));
   }
@@ -259,7 +260,8 @@ class LarkReader final : public GrammarReader {
     const std::string_view text = source_.substr(begin, at_ - begin);
     const std::size_t flags = ++at_;
     while (peek() >= 'a' && peek() <= 'z') ++at_;
-    return compile_regex(text, Spelling::plain, false, source_.substr(flags, at_ - flags)).emit(graph_);
+    return compile_regex(text, Spelling::plain, false, source_.substr(flags, at_ - flags), graph_.work())
+        .emit(graph_);
   }
 
   Rule gap_;

@@ -8,8 +8,9 @@
 namespace pensieve::engine::constraint {
 namespace {
 
-constexpr std::int32_t kEndOfText = 0;  // number of the returns of the root rule
-constexpr std::size_t kMostPlaces = 20'000;
+constexpr std::int32_t kEndOfText = 0;          // number of the returns of the root rule
+constexpr std::size_t kMostPlaces = 20'000;     // in one state
+constexpr std::size_t kMostLookedAt = 500'000;  // for one mask: some fifty milliseconds
 
 }  // namespace
 
@@ -35,7 +36,8 @@ class Machine::Closure {
 
   State run() {
     while (!work_.empty()) {
-      if (seen_.size() > kMostPlaces) throw Refusal("the constraint is too ambiguous to be followed");
+      if (seen_.size() > kMostPlaces || ++machine_.looked_at_ > kMostLookedAt)
+        throw Refusal("the constraint is too ambiguous to be followed");
       const Place place = work_.back();
       work_.pop_back();
       step(place);

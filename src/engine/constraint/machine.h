@@ -31,6 +31,9 @@ class Machine {
   bool may_go_on(State state) const { return !states_[static_cast<std::size_t>(state)].places.empty(); }
   // States and returns found so far; a holder of states may rebuild the machine when there are too many.
   std::size_t size() const { return states_.size(); }
+  // Places that finding states has looked at since the last call of this; too many of them between two calls
+  // are refused, as the engine waits meanwhile.
+  void restart_count() { looked_at_ = 0; }
   // Forgets every state but these, which get new numbers.
   void keep_only(std::span<State* const> kept);
 
@@ -67,6 +70,7 @@ class Machine {
   std::vector<Found> states_;
   std::unordered_map<std::vector<Place>, State, Hash> state_ids_[2];  // by may_end
   State start_ = kDead;
+  std::size_t looked_at_ = 0;
 };
 
 }  // namespace pensieve::engine::constraint

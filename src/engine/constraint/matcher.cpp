@@ -69,6 +69,7 @@ Matcher::~Matcher() {
 Result<std::span<const std::uint64_t>> Matcher::allowed() {
   return refusable([this]() -> std::span<const std::uint64_t> {
     automaton_->tidy();
+    automaton_->machine_.restart_count();
     return automaton_->mask(state_);
   });
 }
@@ -79,6 +80,7 @@ Result<bool> Matcher::accept(std::int32_t token) {
 
 Result<bool> Matcher::accept_bytes(std::string_view bytes) {
   return refusable([&] {
+    automaton_->machine_.restart_count();
     for (const char c : bytes) state_ = automaton_->machine_.next(state_, static_cast<std::uint8_t>(c));
     return state_ != kDead;
   });

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kDeepest = 100;
 constexpr std::int64_t kMostCopies = 10'000;
+constexpr std::size_t kCharacterSteps = 20;  // of reading one
 
 CharSet of(char32_t c) {
   CharSet set;
@@ -195,6 +196,7 @@ class Parser {
   }
 
   Part characters(CharSet set) {
+    graph_->work()->spend(kCharacterSteps + set.ranges().size());
     if (fold_case_) set.fold_case();
     return spelled_characters(*graph_, set, spelling_);
   }
@@ -419,8 +421,9 @@ std::string spelled(std::string_view utf8, Spelling spelling) {
   return out;
 }
 
-Dfa compile_regex(std::string_view pattern, Spelling spelling, bool search, std::string_view flags) {
-  Graph graph;
+Dfa compile_regex(std::string_view pattern, Spelling spelling, bool search, std::string_view flags,
+                  const std::shared_ptr<Work>& work) {
+  Graph graph(work);
   Parser parser(pattern, spelling, flags);
   Part part = parser.parse(graph);
   if (search) {

@@ -22,6 +22,8 @@ Part spelled_characters(Graph& graph, const CharSet& set, Spelling spelling);
 std::string spelled(std::string_view utf8, Spelling spelling);
 
 // Matches whole texts; with `search` texts that contain a match. `flags`: i and s.
-Dfa compile_regex(std::string_view pattern, Spelling spelling, bool search, std::string_view flags = {});
+// `work` is shared with the constraint that the pattern is part of.
+Dfa compile_regex(std::string_view pattern, Spelling spelling, bool search, std::string_view flags = {},
+                  const std::shared_ptr<Work>& work = std::make_shared<Work>());
 
 }  // namespace pensieve::engine::constraint

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "engine/constraint/free_text.h"
 #include "engine/constraint/json_pieces.h"
 #include "engine/constraint/regex.h"
 #include "engine/constraint/schema_shape.h"
@@ -19,19 +20,64 @@ using util::Json;
 
 class SchemaCompiler {
  public:
-  SchemaCompiler(Graph& graph, const Json& root) : graph_(graph), pieces_(graph), shapes_(root) {}
+  SchemaCompiler(Graph& graph, const Json& root)
+      : graph_(graph), pieces_(graph), shapes_(root, graph.work()) {}
 
   Rule compile(const Schemas& whole) {
     const Rule rule = rule_for(whole);
+    define_all();
+    return rule;
+  }
+
+  std::vector<Parameter> parameters(const Schemas& whole, const std::string& end) {
+    const std::vector<Shape> shapes = shapes_.of(whole);
+    if (shapes.size() != 1 || shapes.front().values())
+      throw Refusal("arguments of alternative shapes are not supported in this model's form of calls");
+    const Names names = names_of(shapes.front());
+    std::vector<Parameter> all;
+    for (const std::string& name : names.order) {
+      if (name.find_first_of("<>\"\n") != std::string::npos)
+        throw Refusal(
+            fmt::format("a parameter called '{}' is not possible in this model's form of calls", name));
+      all.push_back({name, names.required.contains(name), written(named(shapes.front(), name), end)});
+    }
+    define_all();
+    return all;
+  }
+
+ private:
+  void define_all() {
     while (!queue_.empty()) {
       const auto [next, schemas] = queue_.back();
       queue_.pop_back();
       graph_.define(next, value(schemas));
     }
-    return rule;
   }
 
- private:
+  // A parameter's value and what ends it: texts as they are, all else as JSON.
+  Part written(const Schemas& schemas, const std::string& end) {
+    std::vector<Part> parts;
+    for (const Shape& shape : shapes_.of(schemas)) {
+      if (shape.values()) {
+        for (const Json& one : *shape.values()) {
+          const Part part = one.is_string() ? graph_.literal(one.get<std::string>()) : pieces_.literal(one);
+          parts.push_back(graph_.sequence({part, marker(graph_, end)}));
+        }
+        continue;
+      }
+      if ((shape.types() & kString) != 0) {
+        if (!shape.patterns().empty() || shape.has("minLength") || shape.has("maxLength")) {
+          throw Refusal(
+              "pattern, format and lengths of texts cannot be enforced in this model's form of calls");
+        }
+        parts.push_back(text_up_to(graph_, end));
+      }
+      if ((shape.types() & ~kString) != 0)
+        parts.push_back(graph_.sequence({value(shape, kEverything & ~kString), marker(graph_, end)}));
+    }
+    return graph_.choice(parts);
+  }
+
   Rule rule_for(Schemas schemas) {
     std::sort(schemas.begin(), schemas.end());
     schemas.erase(std::unique(schemas.begin(), schemas.end()), schemas.end());
@@ -50,13 +96,14 @@ class SchemaCompiler {
     return graph_.choice(parts);
   }
 
-  Part value(const Shape& shape) {
+  // Of the types in `wanted`.
+  Part value(const Shape& shape, std::uint8_t wanted = kEverything) {
     std::vector<Part> parts;
     if (shape.values()) {
       for (const Json& one : *shape.values()) parts.push_back(pieces_.literal(one));
       return graph_.choice(parts);
     }
-    const std::uint8_t types = shape.types();
+    const std::uint8_t types = shape.types() & wanted;
     if ((types & kNull) != 0) parts.push_back(graph_.literal("null"));
     if ((types & kBoolean) != 0) {
       parts.push_back(graph_.literal("true"));
@@ -81,7 +128,7 @@ class SchemaCompiler {
       return least == 0 && most < 0 ? pieces_.any_string() : pieces_.string_of_length(least, most);
     Dfa all = patterns.front();
     for (std::size_t i = 1; i < patterns.size(); ++i) all = all.both(patterns[i]);
-    if (least > 0 || most >= 0) all = all.both(JsonPieces::key_of_length(least, most));
+    if (least > 0 || most >= 0) all = all.both(pieces_.key_of_length(least, most));
     return pieces_.quoted(all);
   }
 
@@ -175,7 +222,8 @@ class SchemaCompiler {
   const Dfa& key_pattern(const std::string& pattern) {
     const auto found = key_patterns_.find(pattern);
     if (found != key_patterns_.end()) return found->second;
-    return key_patterns_.emplace(pattern, compile_regex(pattern, Spelling::json, true)).first->second;
+    return key_patterns_.emplace(pattern, compile_regex(pattern, Spelling::json, true, {}, graph_.work()))
+        .first->second;
   }
 
   struct Names {
@@ -184,9 +232,9 @@ class SchemaCompiler {
   };
   static Names names_of(const Shape& shape) {
     Names names;
-    const auto add = [&names](const std::string& name) {
-      if (std::find(names.order.begin(), names.order.end(), name) == names.order.end())
-        names.order.push_back(name);
+    std::set<std::string> known;
+    const auto add = [&](const std::string& name) {
+      if (known.insert(name).second) names.order.push_back(name);
     };
     for (const Json* part : shape.parts()) {
       if (const Json* properties = member(*part, "properties")) {
@@ -269,16 +317,22 @@ class SchemaCompiler {
         parts.push_back(pieces_.member(pieces_.any_string(), call(schemas)));
         continue;
       }
-      Dfa key = JsonPieces::any_key();
+      Dfa key = pieces_.any_key();
       for (std::size_t i = 0; i < list.size(); ++i) {
         const Dfa& pattern = key_pattern(list[i]);
         key = (chosen >> i & 1U) != 0 ? key.both(pattern) : key.without(pattern);
       }
-      for (const std::string& name : names.order)
-        key = key.without(Dfa::of_text(spelled(name, Spelling::json)));
+      if (!names.order.empty()) key = key.without(any_of(names.order));
       if (!key.empty()) parts.push_back(pieces_.member(pieces_.quoted(key), call(schemas)));
     }
     return parts;
+  }
+
+  Dfa any_of(const std::vector<std::string>& names) const {
+    Graph graph(graph_.work());
+    std::vector<Part> parts;
+    for (const std::string& name : names) parts.push_back(graph.literal(spelled(name, Spelling::json)));
+    return Dfa::of(graph, graph.choice(parts));
   }
 
   static Schemas unnamed(const Shape& shape, const std::vector<std::string>& patterns, std::size_t chosen) {
@@ -313,6 +367,11 @@ Rule compile_schema(Graph& graph, const util::Json& schema, bool object) {
   Schemas all{&schema};
   if (object) all.push_back(&an_object);
   return SchemaCompiler(graph, schema).compile(all);
+}
+
+std::vector<Parameter> compile_parameters(Graph& graph, const util::Json& schema, const std::string& end) {
+  const Json an_object{{"type", "object"}};
+  return SchemaCompiler(graph, schema).parameters({&schema, &an_object}, end);
 }
 
 Rule compile_json_object(Graph& graph) {

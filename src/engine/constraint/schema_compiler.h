@@ -3,6 +3,9 @@
 // refused, naming the keyword.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "engine/constraint/graph.h"
 #include "util/json.h"
 
@@ -10,6 +13,16 @@ namespace pensieve::engine::constraint {
 
 // `object`: the value is an object, also where the schema does not say so.
 Rule compile_schema(Graph& graph, const util::Json& schema, bool object = false);
+
+// A property of an object schema, where calls write their arguments one by one: its value and then the text
+// `end`. Texts are written as they are, all else as JSON.
+struct Parameter {
+  std::string name;
+  bool required = false;
+  Part value;
+};
+std::vector<Parameter> compile_parameters(Graph& graph, const util::Json& schema, const std::string& end);
+
 // Any JSON object.
 Rule compile_json_object(Graph& graph);
 

@@ -16,6 +16,7 @@ namespace {
 using util::Json;
 
 constexpr std::size_t kMostAlternatives = 256;
+constexpr std::size_t kShapeSteps = 50, kValueSteps = 10;  // of looking at a schema, at a value
 
 // Part of the vocabulary, but not enforced. Keywords that no vocabulary knows say nothing, as the
 // specification has it.
@@ -96,7 +97,8 @@ bool equal(const Json& a, const Json& b) {
   return a == b;
 }
 
-std::vector<Json> intersection(const std::vector<Json>& a, const std::vector<Json>& b) {
+std::vector<Json> intersection(const std::vector<Json>& a, const std::vector<Json>& b, Work& work) {
+  work.spend(a.size() * b.size());
   std::vector<Json> both;
   for (const Json& value : a) {
     if (std::any_of(b.begin(), b.end(), [&](const Json& other) { return equal(value, other); }))
@@ -134,18 +136,20 @@ std::string unescaped(std::string_view token) {
   return plain;
 }
 
-const Json* find_anchor(const Json& schema, const std::string& anchor) {
+const Json* find_anchor(const Json& schema, const std::string& anchor, Work& work) {
+  work.spend(kValueSteps);
   if (schema.is_object() && schema.contains("$anchor") && schema["$anchor"] == Json(anchor)) return &schema;
   if (!schema.is_structured()) return nullptr;
   for (const auto& entry : schema.items()) {
-    if (const Json* found = find_anchor(entry.value(), anchor)) return found;
+    if (const Json* found = find_anchor(entry.value(), anchor, work)) return found;
   }
   return nullptr;
 }
 
 }  // namespace
 
-Shape::Shape(Schemas parts) : parts_(std::move(parts)) {
+Shape::Shape(Schemas parts, std::shared_ptr<Work> work) : work_(std::move(work)), parts_(std::move(parts)) {
+  work_->spend(kShapeSteps * parts_.size());
   for (const Json* part : parts_) {
     if (part->contains("type")) {
       const Json& type = (*part)["type"];
@@ -160,13 +164,14 @@ Shape::Shape(Schemas parts) : parts_(std::move(parts)) {
     std::optional<std::vector<Json>> values;
     if (part->contains("enum")) {
       if (!(*part)["enum"].is_array()) throw Refusal("the schema's enum is no list");
+      work_->spend(kValueSteps * (*part)["enum"].size());
       values.emplace((*part)["enum"].begin(), (*part)["enum"].end());
     }
     if (part->contains("const")) {
       const std::vector<Json> constant{(*part)["const"]};
-      values = values ? intersection(*values, constant) : constant;
+      values = values ? intersection(*values, constant, *work_) : constant;
     }
-    if (values) values_ = values_ ? intersection(*values_, *values) : std::move(*values);
+    if (values) values_ = values_ ? intersection(*values_, *values, *work_) : std::move(*values);
   }
   if (!values_) return;
   std::erase_if(*values_, [this](const Json& value) { return !allows(value); });
@@ -253,7 +258,8 @@ std::vector<Dfa> Shape::patterns() const {
   for (const Json* part : parts_) {
     if (part->contains("pattern")) {
       if (!(*part)["pattern"].is_string()) throw Refusal("the schema's pattern is no text");
-      all.push_back(compile_regex((*part)["pattern"].get_ref<const std::string&>(), Spelling::json, true));
+      all.push_back(
+          compile_regex((*part)["pattern"].get_ref<const std::string&>(), Spelling::json, true, {}, work_));
     }
     if (part->contains("format") && (types_ & kString) != 0) {
       const Json& format = (*part)["format"];
@@ -261,35 +267,38 @@ std::vector<Dfa> Shape::patterns() const {
           format.is_string() ? format_pattern(format.get<std::string>()) : std::nullopt;
       if (!pattern)
         throw Refusal(fmt::format("the schema's format {} is not supported", util::to_json(format)));
-      all.push_back(compile_regex(*pattern, Spelling::json, false));
+      all.push_back(compile_regex(*pattern, Spelling::json, false, {}, work_));
     }
   }
   return all;
 }
 
 bool Shape::excludes(const Shape& other) const {
+  work_->spend(kValueSteps);
   const auto common = static_cast<std::uint8_t>(types_ & other.types_);
   if (common == 0) return true;
-  if (values_ && other.values_) return intersection(*values_, *other.values_).empty();
+  if (values_ && other.values_) return intersection(*values_, *other.values_, *work_).empty();
   if (common != kObject) return false;
   const auto fixed = [](const Shape& shape, const std::string& name) {
     std::optional<std::vector<Json>> values;
     bool required = false;
     for (const Json* part : shape.parts_) {
       if (part->contains("required") && (*part)["required"].is_array()) {
+        shape.work_->spend((*part)["required"].size());
         for (const Json& one : (*part)["required"]) required = required || one == Json(name);
       }
       if (!part->contains("properties") || !(*part)["properties"].contains(name)) continue;
       const Json& member = (*part)["properties"][name];
-      if (member.is_object() && !member.contains("$ref")) values = Shape({&member}).values();
+      if (member.is_object() && !member.contains("$ref")) values = Shape({&member}, shape.work_).values();
     }
     return required ? values : std::nullopt;
   };
   for (const Json* part : parts_) {
     if (!part->contains("properties") || !(*part)["properties"].is_object()) continue;
     for (const auto& entry : (*part)["properties"].items()) {
+      work_->spend(kShapeSteps);
       const auto mine = fixed(*this, entry.key()), theirs = fixed(other, entry.key());
-      if (mine && theirs && intersection(*mine, *theirs).empty()) return true;
+      if (mine && theirs && intersection(*mine, *theirs, *work_).empty()) return true;
     }
   }
   return false;
@@ -299,7 +308,7 @@ std::vector<Shape> Shapes::of(const Schemas& schemas) const {
   std::vector<Schemas> alternatives;
   expand(schemas, {}, alternatives);
   std::vector<Shape> shapes;
-  for (Schemas& alternative : alternatives) shapes.emplace_back(std::move(alternative));
+  for (Schemas& alternative : alternatives) shapes.emplace_back(std::move(alternative), work_);
   return shapes;
 }
 
@@ -312,6 +321,7 @@ void Shapes::expand(Schemas pending, Schemas done, std::vector<Schemas>& out) co
     if (!schema.is_object())
       throw Refusal(fmt::format("a schema is {}, not an object", util::to_json(schema).substr(0, 60)));
     if (std::find(done.begin(), done.end(), &schema) != done.end()) continue;
+    work_->spend(kShapeSteps + pending.size() + done.size());
     check_keywords(schema);
     done.push_back(&schema);
     if (schema.contains("$ref")) {
@@ -381,7 +391,7 @@ const Json& Shapes::resolve(const std::string& reference) const {
   if (!reference.starts_with('#')) throw unknown();
   if (reference == "#") return root_;
   if (reference[1] != '/') {
-    const Json* found = find_anchor(root_, reference.substr(1));
+    const Json* found = find_anchor(root_, reference.substr(1), *work_);
     if (found == nullptr) throw unknown();
     return *found;
   }

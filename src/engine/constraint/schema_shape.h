@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ enum Type : std::uint8_t {
 // Schemas without references and combinations; what they say together.
 class Shape {
  public:
-  explicit Shape(Schemas parts);
+  Shape(Schemas parts, std::shared_ptr<Work> work);
   const Schemas& parts() const { return parts_; }
   std::uint8_t types() const { return types_; }
   const std::optional<std::vector<util::Json>>& values() const { return values_; }  // enum and const
@@ -44,6 +45,7 @@ class Shape {
  private:
   std::optional<Bound> bound(const char* inclusive, const char* exclusive, int sign) const;
   bool allows(const util::Json& value) const;
+  std::shared_ptr<Work> work_;
   Schemas parts_;
   std::uint8_t types_ = kEverything;
   std::optional<std::vector<util::Json>> values_;
@@ -51,7 +53,7 @@ class Shape {
 
 class Shapes {
  public:
-  explicit Shapes(const util::Json& root) : root_(root) {}
+  Shapes(const util::Json& root, std::shared_ptr<Work> work) : root_(root), work_(std::move(work)) {}
   // The alternatives; none: nothing is valid.
   std::vector<Shape> of(const Schemas& schemas) const;
 
@@ -60,6 +62,7 @@ class Shapes {
   void check_disjoint(const util::Json& branches) const;
   const util::Json& resolve(const std::string& reference) const;
   const util::Json& root_;
+  std::shared_ptr<Work> work_;
 };
 
 }  // namespace pensieve::engine::constraint

@@ -78,8 +78,8 @@ void fields(Archive& archive, T& value) {
 }
 template <class Archive, Is<Constraint> T>
 void fields(Archive& archive, T& value) {
-  auto& [kind, source] = value;
-  archive(kind, source);
+  auto& [kind, source, field] = value;
+  archive(kind, source, field);
 }
 template <class Archive, Is<GenerationRequest> T>
 void fields(Archive& archive, T& value) {

@@ -116,8 +116,7 @@ Result<ChatVariables> ChatVariables::make(const ChatRequest& request, const std:
   entries.push_back({own("eos_token"), own(eos_text)});
   if (request.template_arguments.empty()) return variables;
   const Result<util::Json> arguments = util::parse_json(request.template_arguments);
-  if (!arguments)
-    return refuse_arguments("chat_template_kwargs is not valid JSON: " + arguments.error().what);
+  if (!arguments) return refuse_arguments("chat_template_kwargs is " + arguments.error().what);
   if (!arguments->is_object())
     return refuse_arguments(
         fmt::format("chat_template_kwargs must be an object, not {}", arguments->type_name()));

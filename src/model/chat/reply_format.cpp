@@ -24,11 +24,21 @@ class FamilyReplyFormat final : public ReplyFormat {
     std::shared_ptr<const reply::OfferedTools> tools = reply::OfferedTools::from(request);
     return reply::make_parser(rules_for(*tools), tools, prompt_tail);
   }
-  EnforcedForm enforced_form() const override { return rules_for(reply::OfferedTools()).form; }
+  EnforcedForm enforced_form() const override {
+    const reply::ReplyRules rules = rules_for(reply::OfferedTools());
+    EnforcedForm form = rules.form;
+    if (form.openers.empty()) {
+      for (const reply::ReplyRules::CallOpening& call : rules.calls) form.openers.push_back(call.marker);
+    }
+    form.bare = rules.whole != nullptr;
+    return form;
+  }
   std::unique_ptr<ReplyParser> enforced_parser(std::string_view prompt_tail) const override {
     return std::make_unique<reply::EnforcedParser>(enforced_form(), thinking(prompt_tail));
   }
   std::optional<ThinkingForm> thinking(std::string_view prompt_tail) const override {
+    if (const reply::ReplyRules rules = rules_for(reply::OfferedTools()); rules.channels)
+      return rules.channels;
     const std::string_view tail = reply::without_trailing_space(prompt_tail);
     for (const reply::ReplyRules::Pair& tags : thinking_) {
       if (tail.ends_with(tags.open)) return ThinkingForm{tags.open, tags.close, true};

@@ -261,6 +261,50 @@ TEST(ReplyFormat, ThePromptsEndDecidesWhetherThinkingIsOpen) {
   EXPECT_EQ(message(std::nullopt, "a, and no tag"), Json::parse(R"({"c":"a, and no tag"})"));
 }
 
+TEST(ReplyFormat, ChannelsThinkToo) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("<|channel|><|message|><|start|>", "");
+  const auto thinking = format->thinking("<|start|>assistant");
+  ASSERT_TRUE(thinking);
+  EXPECT_FALSE(thinking->is_open);
+  const auto parser = format->enforced_parser("<|start|>assistant");
+  std::vector<ReplyPiece> pieces;
+  const EnforcedForm form = format->enforced_form();
+  parser->feed(thinking->open + "r" + thinking->close + form.before_name + "get" + form.after_name + "{}",
+               pieces);
+  parser->finish(pieces);
+  EXPECT_EQ(message_of(pieces), Json::parse(R"({"r":"r","t":[["get",{}]]})"));
+}
+
+TEST(ReplyFormat, OnlyAllowedToolsAreCalled) {
+  const std::unique_ptr<ReplyFormat> format = make_reply_format("", "");
+  ChatRequest request = request_with_tools();
+  request.tool_choice.names = {"put"};
+  const char* call = R"({"name":"get","arguments":{}})";
+  EXPECT_EQ(read(*format, request, "", call), Json({{"c", call}}));
+}
+
+// What is enforced in a free reply must be what the family's reader takes for a call.
+TEST(ReplyFormat, ParameterFormsAreReadAsCalls) {
+  for (const char* source :
+       {"<tool_call><function=<parameter=", "<tool_call><arg_key>", "<minimax:tool_call>"}) {
+    const std::unique_ptr<ReplyFormat> format = make_reply_format(source, "");
+    const EnforcedForm enforced = format->enforced_form();
+    ASSERT_TRUE(enforced.parameters) << source;
+    const ParameterForm& form = *enforced.parameters;
+    const auto parameter = [&form](const std::string& key, const std::string& value) {
+      return form.key_open + key + form.key_end + form.value_open + value + form.value_end;
+    };
+    const std::string call = form.before_name + "get" + form.after_name + parameter("city", "Ulm") +
+                             parameter("days", "3") + form.after_arguments;
+    const bool several = !form.between.empty() || !form.close.empty();
+    const std::string reply = form.open + call + (several ? form.between + call : "") + form.close;
+    const Json message = read(*format, request_with_tools(), "", reply);
+    ASSERT_TRUE(message.contains("t")) << reply;
+    EXPECT_EQ(message["t"].size(), several ? 2U : 1U) << reply;
+    EXPECT_EQ(message["t"].back(), Json::parse(R"(["get",{"city":"Ulm","days":3}])"));
+  }
+}
+
 TEST(ReplyFormat, TextGoesOutAsItComesAndOnlyAsLittleAsNeededIsHeld) {
   const std::unique_ptr<ReplyFormat> format = make_reply_format("<tool_call>", "");
   const std::unique_ptr<ReplyParser> parser = format->parser(request_with_tools(), "");

@@ -124,6 +124,7 @@ ChatStream::ChatStream(const Call& call, ReplyHead head, Exchange& exchange)
     : exchange_(exchange),
       logprobs_(call.generation.top_logprobs >= 0),
       include_usage_(call.include_usage),
+      timings_per_token_(call.timings_per_token),
       open_(call.generation.choices) {
   append_reply_head(head, "chat.completion.chunk", front_);
   front_ += ",\"choices\":[";
@@ -142,8 +143,31 @@ void ChatStream::send(std::int32_t choice, std::string_view delta, std::string_v
   chunk_ += finish_reason;
   chunk_ += include_usage_ ? "}],\"usage\":null" : "}]";
   chunk_ += extra;
+  if (timings_per_token_ && extra.empty()) append_progress();
   chunk_ += '}';
   exchange_.send_event("", chunk_);
+}
+
+void ChatStream::measure(const ReplyEvent& event) {
+  if (const auto* started = std::get_if<Started>(&event.what)) {
+    if (started_ != Clock::time_point{}) return;
+    started_ = Clock::now();
+    so_far_.prompt_tokens = started->prompt_tokens;
+    so_far_.cached_tokens = started->cached_tokens;
+  } else if (const auto* delta = std::get_if<TextDelta>(&event.what)) {
+    if (first_ == Clock::time_point{}) first_ = Clock::now();
+    so_far_.completion_tokens += delta->tokens;
+  }
+}
+
+// Measured here, as the model tells its own times only at the end.
+void ChatStream::append_progress() {
+  if (first_ == Clock::time_point{}) return;
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  chunk_ += ",\"timings\":";
+  append_timings(so_far_,
+                 {0, Milliseconds(first_ - started_).count(), Milliseconds(Clock::now() - first_).count()},
+                 chunk_);
 }
 
 void ChatStream::send_text(std::int32_t choice, const TextDelta& delta) {
@@ -179,6 +203,7 @@ void ChatStream::send_call(std::int32_t choice, const ToolCallDelta& delta) {
 }
 
 void ChatStream::receive(std::size_t, ReplyEvent& event) {
+  if (timings_per_token_) measure(event);
   if (std::holds_alternative<Started>(event.what)) {
     send(event.choice, R"({"role":"assistant","content":""})", "null", "null");
   } else if (const auto* delta = std::get_if<TextDelta>(&event.what)) {

@@ -1,6 +1,7 @@
 // Answers of a chat completion in OpenAI's form: ChatDocument whole, ChatStream as chunks.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,19 @@ class ChatStream final : public GenerationReceiver {
  private:
   void send(std::int32_t choice, std::string_view delta, std::string_view logprobs,
             std::string_view finish_reason, std::string_view extra = {});
+  void measure(const ReplyEvent& event);
+  void append_progress();
   void send_text(std::int32_t choice, const TextDelta& delta);
   void send_call(std::int32_t choice, const ToolCallDelta& delta);
   Exchange& exchange_;
-  bool logprobs_, include_usage_;
+  using Clock = std::chrono::steady_clock;
+
+  bool logprobs_, include_usage_, timings_per_token_;
   std::int32_t open_;
-  std::string front_;  // of every chunk, up to the choices
-  std::string chunk_;  // reused
+  Usage so_far_;                           // of all choices, for timings before the end
+  Clock::time_point started_{}, first_{};  // of the first choice: admitted, first text
+  std::string front_;                      // of every chunk, up to the choices
+  std::string chunk_;                      // reused
   UsageSum usage_{1};
 };
 

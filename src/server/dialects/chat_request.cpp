@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
+#include "server/dialects/reasoning_fields.h"
 #include "server/dialects/tools.h"
 
 namespace pensieve::server {
@@ -14,7 +14,8 @@ namespace {
 constexpr std::array kChatFields{
     Field{"messages", FieldKind::list},
     Field{"session", FieldKind::text},
-    Field{"max_completion_tokens", FieldKind::integer, 1, 2147483647.0},
+    Field{"max_completion_tokens", FieldKind::integer, 1, 2147483647.0, "between 1 and 2147483647"},
+    Field{"timings_per_token", FieldKind::boolean},
     Field{"logprobs", FieldKind::boolean},
     Field{"top_logprobs", FieldKind::integer, 0, 20},
     Field{"chat_template_kwargs", FieldKind::object},
@@ -22,7 +23,7 @@ constexpr std::array kChatFields{
     Field{"parallel_tool_calls", FieldKind::boolean},  // these three: tools.cpp
     Field{"tools", FieldKind::list},
     Field{"tool_choice", FieldKind::anything},
-    Field{"verbosity", FieldKind::anything},
+    Field{"verbosity", FieldKind::inert},
     Field{"modalities", FieldKind::list},
     Field{"functions", FieldKind::refused, 0, 0, "use tools"},
     Field{"function_call", FieldKind::refused, 0, 0, "use tool_choice"},
@@ -30,7 +31,7 @@ constexpr std::array kChatFields{
     Field{"prediction", FieldKind::refused},
     Field{"web_search_options", FieldKind::refused},
     Field{"continue_final_message", FieldKind::refused},
-    Field{"thinking_budget_tokens", FieldKind::refused, 0, 0, {}, -1},
+    Field{"thinking_budget_tokens", FieldKind::integer, -1, 2147483647.0, "-1 for no limit, or at least 0"},
 };
 
 // What can be heard or seen is not made here: only text, or nothing said.
@@ -59,11 +60,18 @@ Result<> read_logprobs(const Json& body, GenerationRequest& generation) {
   return {};
 }
 
-std::string template_arguments(const Json& body) {
-  Json arguments = Json::object();
-  if (const Json* effort = find_field(body, "reasoning_effort")) arguments["reasoning_effort"] = *effort;
-  if (const Json* given = find_field(body, "chat_template_kwargs")) arguments.update(*given);
-  return arguments.empty() ? std::string() : util::to_json(arguments);
+// Two names for one limit.
+Result<> read_limit(const Json& body, GenerationRequest& generation) {
+  const auto limit = integer_field(body, "max_completion_tokens");
+  if (!limit) return {};
+  if (generation.max_tokens >= 0 && generation.max_tokens != *limit) {
+    return fail(Error::Code::invalid,
+                fmt::format("max_completion_tokens is {}, but max_tokens is {}; they mean the same, send one",
+                            *limit, generation.max_tokens),
+                "max_completion_tokens");
+  }
+  generation.max_tokens = *limit;
+  return {};
 }
 
 }  // namespace
@@ -75,18 +83,20 @@ Result<Call> read_chat_call(const Json& body) {
   if (auto checked = check_modalities(body); !checked) return tl::unexpected(checked.error());
   GenerationRequest& generation = call.generation;
   if (auto read = read_logprobs(body, generation); !read) return tl::unexpected(read.error());
-  if (const auto limit = integer_field(body, "max_completion_tokens")) {
-    generation.max_tokens = generation.max_tokens < 0 ? *limit : std::min(*limit, generation.max_tokens);
-  }
+  if (auto read = read_limit(body, generation); !read) return tl::unexpected(read.error());
   auto messages = read_messages(body);
   if (!messages) return tl::unexpected(std::move(messages.error()));
   ChatRequest chat;
   chat.messages = std::move(*messages);
   if (auto read = read_chat_tools(body, chat); !read) return tl::unexpected(std::move(read.error()));
-  chat.template_arguments = template_arguments(body);
+  const auto arguments = read_reasoning(body, generation);
+  if (!arguments) return tl::unexpected(arguments.error());
+  if (!arguments->empty()) chat.template_arguments = util::to_json(*arguments);
+  call.timings_per_token = boolean_field(body, "timings_per_token", false);
   call.session = text_field(body, "session");
   generation.prompt = std::move(chat);
   call.unknown = unknown_fields(body, {generation_fields(), kChatFields});
+  call.inert = inert_generation_fields(body, kChatFields);
   return call;
 }
 

@@ -98,6 +98,7 @@ Result<CompletionCall> read_completion_call(const Json& body) {
   generation.top_logprobs = static_cast<std::int32_t>(integer_field(body, "logprobs").value_or(-1));
   generation.prompt_logprobs = completion.echo && generation.top_logprobs >= 0;
   call.unknown = unknown_fields(body, {generation_fields(), kCompletionFields});
+  call.inert = inert_generation_fields(body, kCompletionFields);
   return completion;
 }
 

@@ -10,20 +10,17 @@ namespace {
 
 using Found = std::optional<Constraint>;
 
-Constraint of_schema(const Json& schema) {
-  return {Constraint::Kind::json_schema, util::to_json(schema)};
-}
-
 // A schema is an object, or true for anything. False admits no answer at all.
 Result<Found> read_schema(const Json& schema, const std::string& where) {
-  if (schema.is_object() || (schema.is_boolean() && schema.get<bool>())) return Found(of_schema(schema));
+  if (schema.is_object() || (schema.is_boolean() && schema.get<bool>()))
+    return Found(Constraint{Constraint::Kind::json_schema, util::to_json(schema), where});
   return wrong_field(where, "a JSON Schema (an object)", schema);
 }
 
 Result<Found> read_grammar(const Json& grammar) {
   if (!grammar.is_string()) return wrong_field("grammar", "GBNF as a string", grammar);
   if (grammar.get_ref<const std::string&>().empty()) return Found();
-  return Found(Constraint{Constraint::Kind::gbnf, grammar.get<std::string>()});
+  return Found(Constraint{Constraint::Kind::gbnf, grammar.get<std::string>(), "grammar"});
 }
 
 Result<> join(Result<Found> more, const char* field, Found& all) {
@@ -57,7 +54,7 @@ Result<Found> read_format(const Json& format, const std::string& where) {
   std::string place = where + (holder && !object ? ".json_schema.schema" : ".schema");
   const Json* schema = find_field(holder && !object ? *holder : format, "schema");
   if (schema) return read_schema(*schema, place);
-  if (object) return Found(Constraint{Constraint::Kind::json_object, {}});
+  if (object) return Found(Constraint{Constraint::Kind::json_object, {}, where});
   std::string what = place + " is missing: say what the answer must look like";
   return fail(Error::Code::invalid, std::move(what), std::move(place));
 }

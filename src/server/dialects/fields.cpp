@@ -50,6 +50,7 @@ bool has_kind(const Json& value, FieldKind kind) {
     case FieldKind::list:
       return value.is_array();
     case FieldKind::anything:
+    case FieldKind::inert:
     case FieldKind::refused:
       return true;
   }
@@ -129,6 +130,19 @@ Result<> check_fields(const Json& object, std::span<const Field> table, std::str
   return {};
 }
 
+std::vector<std::string> inert_fields(const Json& object,
+                                      std::initializer_list<std::span<const Field>> tables) {
+  std::vector<std::string> names;
+  for (const std::span<const Field> table : tables) {
+    for (const Field& entry : table) {
+      if (entry.kind != FieldKind::inert) continue;
+      const Json* value = find_field(object, entry.name);
+      if (value != nullptr && !is_neutral(*value, entry.neutral)) names.emplace_back(entry.name);
+    }
+  }
+  return names;
+}
+
 std::vector<std::string> unknown_fields(const Json& object,
                                         std::initializer_list<std::span<const Field>> tables) {
   std::vector<std::string> names;
@@ -175,7 +189,7 @@ Result<Json> parse_body(std::string_view body) {
   if (!json) {
     Error problem = std::move(json.error());
     problem.code = Error::Code::invalid;
-    problem.what = "the body is not valid JSON: " + problem.what;
+    problem.what = "the body is " + problem.what;
     return tl::unexpected(std::move(problem));
   }
   if (!json->is_object()) {

@@ -26,6 +26,7 @@ enum class FieldKind : std::uint8_t {
   object,
   list,
   anything,  // read elsewhere, or without meaning here
+  inert,     // taken because clients always send it, but without effect here: told in a header
   refused,  // known, but not served: only a value that switches it off (null, false, empty, `neutral`) passes
 };
 
@@ -35,11 +36,14 @@ struct Field {
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   std::string_view remedy = {};  // added to the error
-  double neutral = 0;            // refused: also this number passes
+  double neutral = 0;            // refused and inert: also this number is nothing said
 };
 
 // `where` stands before the names in errors: "" or "messages[3].".
 Result<> check_fields(const Json& object, std::span<const Field> table, std::string_view where = {});
+// Names of members that are inert by the tables and say something.
+std::vector<std::string> inert_fields(const Json& object,
+                                      std::initializer_list<std::span<const Field>> tables);
 // Names of members that none of the tables knows; at most sixteen.
 std::vector<std::string> unknown_fields(const Json& object,
                                         std::initializer_list<std::span<const Field>> tables);

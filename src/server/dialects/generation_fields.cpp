@@ -10,14 +10,16 @@
 #include <limits>
 
 #include "server/dialects/constraint_fields.h"
+#include "server/dialects/keep_alive.h"
 
 namespace pensieve::server {
 namespace {
 
 constexpr double kInt32 = 2147483647.0;
-constexpr std::size_t kStopStrings = 16;
+constexpr std::size_t kOpenAiStopStrings = 4;
 constexpr std::size_t kStopBytes = 1024;
 constexpr double kBias = 100;
+constexpr std::int64_t kMostTokens = 2147483647;
 
 constexpr std::array kFields{
     Field{"model", FieldKind::text},
@@ -38,23 +40,32 @@ constexpr std::array kFields{
     Field{"stop", FieldKind::anything},
     Field{"logit_bias", FieldKind::object},
     Field{"max_tokens", FieldKind::integer, 0, kInt32,
-          "at least 1; without it the answer may fill the context"},
+          "between 1 and 2147483647; without it the answer may fill the context"},
     Field{"min_tokens", FieldKind::integer, 0, kInt32},
     Field{"ignore_eos", FieldKind::boolean},
     Field{"cache_prompt", FieldKind::boolean},
     Field{"response_format", FieldKind::object},  // these three: constraint_fields.cpp
     Field{"json_schema", FieldKind::anything},
     Field{"grammar", FieldKind::text},
+    Field{"keep_alive", FieldKind::anything},
     // Without meaning on a local server.
-    Field{"user", FieldKind::anything},
-    Field{"metadata", FieldKind::anything},
-    Field{"store", FieldKind::anything},
-    Field{"service_tier", FieldKind::anything},
-    Field{"prompt_cache_key", FieldKind::anything},
-    Field{"safety_identifier", FieldKind::anything},
+    Field{"user", FieldKind::inert},
+    Field{"metadata", FieldKind::inert},
+    Field{"store", FieldKind::inert},
+    Field{"service_tier", FieldKind::inert},
+    Field{"prompt_cache_key", FieldKind::inert},
+    Field{"prompt_cache_retention", FieldKind::inert},
+    Field{"safety_identifier", FieldKind::inert},
     // Not served yet. The neutral numbers are the ones that llama-server's clients send when the feature is
     // off.
     Field{"lora", FieldKind::refused},
+    Field{"priority", FieldKind::refused, 0, 0, "requests are served in the order in which they come"},
+    Field{"return_progress", FieldKind::refused},
+    Field{"guided_json", FieldKind::refused, 0, 0, "use response_format"},
+    Field{"guided_regex", FieldKind::refused, 0, 0, "use grammar"},
+    Field{"guided_choice", FieldKind::refused, 0, 0, "use response_format with an enum"},
+    Field{"guided_grammar", FieldKind::refused, 0, 0, "use grammar"},
+    Field{"structured_outputs", FieldKind::refused, 0, 0, "use response_format or grammar"},
     Field{"dry_multiplier", FieldKind::refused},
     Field{"dry_base", FieldKind::refused, 0, 0, {}, 1.75},
     Field{"dry_allowed_length", FieldKind::refused, 0, 0, {}, 2},
@@ -117,6 +128,10 @@ std::span<const Field> generation_fields() {
   return kFields;
 }
 
+std::vector<std::string> inert_generation_fields(const Json& body, std::span<const Field> own) {
+  return inert_fields(body, {kFields, own});
+}
+
 void read_samplers(const Json& body, Call& call) {
   for (const Sampler& sampler : kSamplers) {
     if (const auto value = number_field(body, sampler.name)) call.changes.push_back({sampler.set, *value});
@@ -134,14 +149,14 @@ void read_seed(const Json& body, SamplingParams& sampling) {
   }
 }
 
-Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop) {
+Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop,
+                   std::size_t most) {
   const Json* value = find_field(body, field);
   if (value == nullptr) return {};
   const Json list = value->is_array() ? *value : Json::array({*value});
-  if (list.size() > kStopStrings) {
+  if (list.size() > most) {
     return fail(Error::Code::invalid,
-                fmt::format("{}: {} strings; at most {} are possible", field, list.size(), kStopStrings),
-                field);
+                fmt::format("{}: {} strings; at most {} are possible", field, list.size(), most), field);
   }
   for (const Json& entry : list) {
     if (!entry.is_string()) return wrong_field(field, "a string or a list of strings", entry);
@@ -167,7 +182,7 @@ Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimu
   GenerationRequest& generation = call.generation;
   read_samplers(body, call);
   read_seed(body, generation.sampling);
-  if (auto read = read_stop(body, "stop", generation.stop); !read) return read;
+  if (auto read = read_stop(body, "stop", generation.stop, kOpenAiStopStrings); !read) return read;
   if (auto read = read_logit_bias(body, call.logit_bias); !read) return read;
   auto constraint = read_constraint(body);
   if (!constraint) return tl::unexpected(std::move(constraint.error()));
@@ -175,12 +190,15 @@ Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimu
   generation.choices = static_cast<std::int32_t>(integer_field(body, "n").value_or(1));
   generation.max_tokens = integer_field(body, "max_tokens").value_or(-1);
   if (generation.max_tokens >= 0 && generation.max_tokens < max_tokens_minimum) {
-    return wrong_field("max_tokens", fmt::format("at least {}", max_tokens_minimum),
+    return wrong_field("max_tokens", fmt::format("between {} and {}", max_tokens_minimum, kMostTokens),
                        *find_field(body, "max_tokens"));
   }
   generation.min_tokens = integer_field(body, "min_tokens").value_or(0);
   generation.ignore_eos = boolean_field(body, "ignore_eos", false);
   generation.cache_prompt = boolean_field(body, "cache_prompt", true);
+  auto keep = read_keep_alive(body);
+  if (!keep) return tl::unexpected(std::move(keep.error()));
+  call.keep_alive = *keep;
   return {};
 }
 

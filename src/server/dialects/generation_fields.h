@@ -2,6 +2,8 @@
 // to answer.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,9 +20,12 @@ struct Call {
   std::string model;    // empty: the server's only one
   std::string session;  // of which this is a turn; empty: none
   bool stream = false;
-  bool include_usage = false;        // a last chunk with the usage
-  GenerationRequest generation;      // its sampling is set by fit_to_model
-  std::vector<std::string> unknown;  // fields ignored, for the log
+  bool include_usage = false;                      // a last chunk with the usage
+  GenerationRequest generation;                    // its sampling is set by fit_to_model
+  bool timings_per_token = false;                  // each chunk tells how long it took so far
+  std::optional<std::chrono::seconds> keep_alive;  // of the model after this use; negative: for ever
+  std::vector<std::string> unknown;                // fields ignored, for the log
+  std::vector<std::string> inert;                  // fields known, but without effect here: told in a header
 
   // Samplers that the client set, over the model's own defaults; and token ids that the vocabulary must hold.
   struct Change {
@@ -34,10 +39,14 @@ struct Call {
 std::span<const Field> generation_fields();
 // `max_tokens_minimum`: 1, or 0 where reading the prompt alone makes sense.
 Result<> read_generation_fields(const Json& body, std::int64_t max_tokens_minimum, Call& call);
+// The inert fields among them and in `own`, the table of an endpoint's own fields.
+std::vector<std::string> inert_generation_fields(const Json& body, std::span<const Field> own);
 // Parts of it, for other APIs that say the same: samplers by the names above, a seed, stop strings.
 void read_samplers(const Json& body, Call& call);
 void read_seed(const Json& body, SamplingParams& sampling);
-Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop);
+inline constexpr std::size_t kStopStrings = 16;
+Result<> read_stop(const Json& body, const std::string& field, std::vector<std::string>& stop,
+                   std::size_t most = kStopStrings);
 // Completes call.generation.sampling; refuses token ids that the model does not have.
 Result<> fit_to_model(const ModelInfo& info, Call& call);
 

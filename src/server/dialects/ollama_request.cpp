@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "server/dialects/constraint_fields.h"
+#include "server/dialects/keep_alive.h"
+#include "server/dialects/reasoning_fields.h"
 #include "server/dialects/tools.h"
 
 namespace pensieve::server {
@@ -91,26 +93,27 @@ Result<> read_format(const Json& body, GenerationRequest& generation) {
   const Json* format = find_field(body, "format");
   if (format == nullptr || *format == "") return {};
   if (*format == "json") {
-    generation.constraint = Constraint{Constraint::Kind::json_object, {}};
+    generation.constraint = Constraint{Constraint::Kind::json_object, {}, "format"};
   } else if (format->is_object()) {
-    generation.constraint = Constraint{Constraint::Kind::json_schema, util::to_json(*format)};
+    generation.constraint = Constraint{Constraint::Kind::json_schema, util::to_json(*format), "format"};
   } else {
     return wrong_field("format", "'json' or a JSON Schema (an object)", *format);
   }
   return {};
 }
 
+// A level is what reasoning_effort is elsewhere.
 Result<> read_think(const Json& body, OllamaCall& ollama, ChatRequest& chat) {
   const Json* think = find_field(body, "think");
   if (think == nullptr) return {};
   Json arguments = Json::object();
   if (think->is_boolean()) {
     ollama.must_think = think->get<bool>();
-    arguments["enable_thinking"] = ollama.must_think;
+    switch_thinking(ollama.must_think, arguments);
+    if (!ollama.must_think) ollama.call.generation.reasoning_tokens = 0;
   } else if (*think == "low" || *think == "medium" || *think == "high") {
     ollama.must_think = true;
-    arguments["enable_thinking"] = true;
-    arguments["reasoning_effort"] = *think;
+    if (auto read = read_effort(*think, "think", arguments, ollama.call.generation); !read) return read;
   } else {
     return wrong_field("think", "true, false, 'low', 'medium' or 'high'", *think);
   }
@@ -131,59 +134,12 @@ Result<> read_common(const Json& body, OllamaCall& ollama) {
     ollama.call.generation.top_logprobs = static_cast<std::int32_t>(top.value_or(0));
   auto keep = read_keep_alive(body);
   if (!keep) return tl::unexpected(std::move(keep.error()));
-  ollama.keep_alive = *keep;
+  ollama.call.keep_alive = *keep;
   return {};
 }
 
 void add_unknown(std::vector<std::string> names, Call& call) {
   for (std::string& name : names) call.unknown.push_back(std::move(name));
-}
-
-// A number and a unit at the front of `text`, which loses them; nothing when there is none.
-std::optional<double> take_duration(std::string_view& text) {
-  struct Unit {
-    std::string_view name;
-    double seconds;
-  };
-  constexpr std::array kUnits{Unit{"ms", 1e-3}, Unit{"us", 1e-6}, Unit{"ns", 1e-9},
-                              Unit{"h", 3600},  Unit{"m", 60},    Unit{"s", 1}};
-  double number = 0, digit = 1;
-  std::size_t at = 0, digits = 0;
-  bool fraction = false;
-  for (; at < text.size() && digits < 12; ++at) {
-    const char c = text[at];
-    if (c == '.' && !fraction) {
-      fraction = true;
-    } else if (c >= '0' && c <= '9') {
-      ++digits;
-      if (fraction) digit /= 10;
-      number = fraction ? number + (c - '0') * digit : number * 10 + (c - '0');
-    } else {
-      break;
-    }
-  }
-  if (digits == 0) return std::nullopt;
-  text.remove_prefix(at);
-  if (text.empty()) return number;  // seconds
-  for (const Unit& unit : kUnits) {
-    if (!text.starts_with(unit.name)) continue;
-    text.remove_prefix(unit.name.size());
-    return number * unit.seconds;
-  }
-  return std::nullopt;
-}
-
-std::optional<double> duration_seconds(std::string_view text) {
-  const bool negative = text.starts_with('-');
-  if (negative) text.remove_prefix(1);
-  if (text.empty()) return std::nullopt;
-  double all = 0;
-  while (!text.empty()) {
-    const auto part = take_duration(text);
-    if (!part) return std::nullopt;
-    all += *part;
-  }
-  return negative ? -all : all;
 }
 
 Result<std::vector<std::string>> read_inputs(const Json* input, const std::string& field) {
@@ -231,18 +187,6 @@ Result<std::string> read_ollama_model(const Json& body) {
     if (!value->get_ref<const std::string&>().empty()) return value->get<std::string>();
   }
   return fail(Error::Code::invalid, "model is missing: name one of /api/tags", "model");
-}
-
-Result<std::optional<std::chrono::seconds>> read_keep_alive(const Json& body) {
-  constexpr double kMost = 1e9;  // thirty years
-  const Json* value = find_field(body, "keep_alive");
-  if (value == nullptr) return std::optional<std::chrono::seconds>();
-  std::optional<double> seconds;
-  if (value->is_number()) seconds = value->get<double>();
-  if (value->is_string()) seconds = duration_seconds(value->get_ref<const std::string&>());
-  if (!seconds) return wrong_field("keep_alive", "seconds, or text such as '5m', '1h' or '-1'", *value);
-  const double bounded = *seconds < 0 ? -1 : std::min(*seconds, kMost);
-  return std::optional(std::chrono::seconds(static_cast<std::int64_t>(bounded)));
 }
 
 Result<OllamaCall> read_ollama_generate(const Json& body) {

@@ -17,8 +17,7 @@ struct OllamaCall {
   Call call;                // streams unless told otherwise
   bool load_only = false;   // nothing is asked: the model is only loaded, or unloaded with keep_alive 0
   bool must_think = false;  // refused where the model cannot
-  std::optional<std::int64_t> context;             // num_ctx: most tokens of prompt and answer
-  std::optional<std::chrono::seconds> keep_alive;  // negative: for ever
+  std::optional<std::int64_t> context;  // num_ctx: most tokens of prompt and answer
 };
 
 Result<OllamaCall> read_ollama_generate(const Json& body);
@@ -27,8 +26,6 @@ Result<std::vector<ChatMessage>> read_ollama_messages(const Json& list);
 
 // "model", or "name" as older clients say it; an error where both are missing.
 Result<std::string> read_ollama_model(const Json& body);
-// Seconds as a number, or text such as "5m", "1h30m", "-1".
-Result<std::optional<std::chrono::seconds>> read_keep_alive(const Json& body);
 
 struct OllamaEmbedding {
   std::string model;

@@ -56,7 +56,7 @@ TEST(OllamaRequest, EveryFieldActs) {
       "options":{"num_predict":7,"num_ctx":32,"seed":5,"temperature":0,"top_k":3,"stop":["a"],"num_gpu":1})");
   ASSERT_TRUE(asked) << asked.error().what;
   const GenerationRequest& generation = asked->call.generation;
-  EXPECT_EQ(asked->keep_alive, std::chrono::seconds(5400));
+  EXPECT_EQ(asked->call.keep_alive, std::chrono::seconds(5400));
   EXPECT_EQ(asked->context, 32);
   EXPECT_FALSE(asked->call.stream || asked->load_only);
   EXPECT_EQ(generation.max_tokens, 7);
@@ -71,9 +71,9 @@ TEST(OllamaRequest, EveryFieldActs) {
   EXPECT_EQ(messages[0].role, "system");
   EXPECT_EQ(std::get<std::string>(generate(R"("raw":true)")->call.generation.prompt), "Hi");
   EXPECT_TRUE(generate(R"("x":1)")->call.stream) << "streaming is the default";
-  EXPECT_EQ(generate(R"("keep_alive":-1)")->keep_alive, std::chrono::seconds(-1));
-  EXPECT_EQ(generate(R"("keep_alive":"0")")->keep_alive, std::chrono::seconds(0));
-  EXPECT_EQ(generate(R"("keep_alive":1e300)")->keep_alive, std::chrono::seconds(1'000'000'000));
+  EXPECT_EQ(generate(R"("keep_alive":-1)")->call.keep_alive, std::chrono::seconds(-1));
+  EXPECT_EQ(generate(R"("keep_alive":"0")")->call.keep_alive, std::chrono::seconds(0));
+  EXPECT_EQ(generate(R"("keep_alive":1e300)")->call.keep_alive, std::chrono::seconds(1'000'000'000));
 }
 
 TEST(OllamaRequest, HistoryOfToolsArrives) {

@@ -83,18 +83,18 @@ void UsageSum::append_usage(std::string& out) const {
       total_.cached_tokens, total_.reasoning_tokens);
 }
 
-void UsageSum::append_timings(std::string& out) const {
+void append_timings(const Usage& usage, const Timings& timings, std::string& out) {
   constexpr double kLeast = 1e-3;  // a clock too coarse must not turn into an infinite rate
-  const auto read = static_cast<double>(total_.prompt_tokens - total_.cached_tokens);
-  const auto made = static_cast<double>(total_.completion_tokens);
-  const double prompt = std::max(kLeast, slowest_.prompt);
-  const double predict = std::max(kLeast, slowest_.predict);
+  const auto read = static_cast<double>(usage.prompt_tokens - usage.cached_tokens);
+  const auto made = static_cast<double>(usage.completion_tokens);
+  const double prompt = std::max(kLeast, timings.prompt);
+  const double predict = std::max(kLeast, timings.predict);
   fmt::format_to(
       std::back_inserter(out),
       R"({{"cache_n":{},"prompt_n":{},"prompt_ms":{:.3f},"prompt_per_token_ms":{:.3f},"prompt_per_second":{:.3f},)"
       R"("predicted_n":{},"predicted_ms":{:.3f},"predicted_per_token_ms":{:.3f},"predicted_per_second":{:.3f}}})",
-      total_.cached_tokens, total_.prompt_tokens - total_.cached_tokens, prompt, prompt / std::max(read, 1.0),
-      1000 * read / prompt, total_.completion_tokens, predict, predict / std::max(made, 1.0),
+      usage.cached_tokens, usage.prompt_tokens - usage.cached_tokens, prompt, prompt / std::max(read, 1.0),
+      1000 * read / prompt, usage.completion_tokens, predict, predict / std::max(made, 1.0),
       1000 * made / predict);
 }
 

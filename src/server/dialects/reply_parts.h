@@ -29,14 +29,17 @@ void append_string(std::string_view text, std::string& out);  // with quotes
 void append_logprob(float value, std::string& out);
 std::string_view finish_name(FinishReason reason);
 
+// llama-server's fields for what was read and made so far.
+void append_timings(const Usage& usage, const Timings& timings, std::string& out);
+
 // Sums over all choices of a reply; a prompt counts once however many choices it has.
 class UsageSum {
  public:
   explicit UsageSum(std::size_t generations) : seen_(generations, false) {}
   void add(std::size_t generation, const Finished& finished);
   const Usage& total() const { return total_; }
-  void append_usage(std::string& out) const;    // {"prompt_tokens":…}
-  void append_timings(std::string& out) const;  // llama-server's fields
+  void append_usage(std::string& out) const;  // {"prompt_tokens":…}
+  void append_timings(std::string& out) const { server::append_timings(total_, slowest_, out); }
 
  private:
   std::vector<bool> seen_;

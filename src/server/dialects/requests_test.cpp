@@ -39,6 +39,15 @@ TEST(ChatRequest, WrongTypesAndRangesNameTheField) {
       {"max_tokens", "-5"},
       {"max_tokens", "1000000000000000000000000000000"},
       {"max_completion_tokens", "-1"},
+      {"max_completion_tokens", R"(7,"max_tokens":8)"},
+      {"max_tokens", "2147483648"},
+      {"stop", R"(["a","b","c","d","e"])"},
+      {"reasoning_effort", "\"banana\""},
+      {"thinking_budget_tokens", "-2"},
+      {"keep_alive", "\"soon\""},
+      {"priority", "5"},
+      {"return_progress", "true"},
+      {"guided_json", "{\"type\":\"object\"}"},
       {"n", "\"two\""},
       {"n", "1.5"},
       {"n", "0"},
@@ -111,12 +120,38 @@ TEST(ChatRequest, NullsDefaultsBookkeepingAndStrangersPass) {
   EXPECT_EQ(fine->unknown, std::vector<std::string>{"x_future"});
 }
 
+TEST(ChatRequest, FieldsThatCannotActAreListed) {
+  const auto call = chat(R"("user":"u","metadata":{},"store":true,"service_tier":null,"verbosity":"low")");
+  ASSERT_TRUE(call) << call.error().what;
+  EXPECT_EQ(call->inert, (std::vector<std::string>{"user", "store", "verbosity"}));
+}
+
+TEST(ChatRequest, ReasoningHasABudget) {
+  const auto budget = [](const std::string& fields) { return chat(fields)->generation.reasoning_tokens; };
+  EXPECT_EQ(budget(R"("reasoning_effort":"none")"), 0);
+  EXPECT_EQ(budget(R"("reasoning_effort":"minimal")"), 256);
+  EXPECT_EQ(budget(R"("reasoning_effort":"medium")"), 8192);
+  EXPECT_FALSE(budget(R"("reasoning_effort":"high")"));
+  EXPECT_FALSE(budget("\"n\":1"));
+  EXPECT_EQ(budget(R"("thinking_budget_tokens":0)"), 0);
+  EXPECT_EQ(budget(R"("reasoning_effort":"low","thinking_budget_tokens":7)"), 7) << "a number is exact";
+  EXPECT_FALSE(budget(R"("reasoning_effort":"low","thinking_budget_tokens":-1)"));
+  const auto off = chat(R"("reasoning_effort":"none")");
+  EXPECT_EQ(std::get<ChatRequest>(off->generation.prompt).template_arguments,
+            R"({"enable_thinking":false,"thinking":false,"reasoning_effort":"none"})");
+}
+
+TEST(ChatRequest, TheUpperBoundIsNamedWhereItIsBroken) {
+  EXPECT_NE(chat(R"("max_tokens":3000000000)").error().what.find("2147483647"), std::string::npos);
+  EXPECT_NE(chat(R"("max_tokens":0)").error().what.find("between 1"), std::string::npos);
+}
+
 TEST(ChatRequest, EveryFieldActs) {
   auto call = chat(
       R"("model":"m","stream":true,"stream_options":{"include_usage":true},"temperature":0,"top_p":0.5,"top_k":3,"min_p":0.1,
       "typical_p":0.9,"repetition_penalty":1.5,"repeat_last_n":-1,"presence_penalty":-2,"frequency_penalty":2,"seed":-2,"n":3,
-      "stop":["a","b"],"logit_bias":{"7":-100},"max_tokens":9,"max_completion_tokens":5,"min_tokens":2,"ignore_eos":true,
-      "cache_prompt":false,"logprobs":true,"reasoning_effort":"low","chat_template_kwargs":{"x":1})");
+      "stop":["a","b"],"logit_bias":{"7":-100},"max_tokens":5,"max_completion_tokens":5,"min_tokens":2,"ignore_eos":true,
+      "cache_prompt":false,"logprobs":true,"reasoning_effort":"low","chat_template_kwargs":{"x":1,"thinking":3},"keep_alive":"5m","timings_per_token":true)");
   ASSERT_TRUE(call) << call.error().what;
   ModelInfo info;
   info.vocabulary = 8;
@@ -143,7 +178,11 @@ TEST(ChatRequest, EveryFieldActs) {
   EXPECT_EQ(request.max_tokens, 5);
   EXPECT_EQ(request.min_tokens, 2);
   EXPECT_EQ(request.top_logprobs, 0);
-  EXPECT_EQ(std::get<ChatRequest>(request.prompt).template_arguments, R"({"reasoning_effort":"low","x":1})");
+  EXPECT_EQ(std::get<ChatRequest>(request.prompt).template_arguments,
+            R"({"enable_thinking":true,"thinking":3,"reasoning_effort":"low","x":1})");
+  EXPECT_EQ(request.reasoning_tokens, 1024);
+  EXPECT_EQ(call->keep_alive, std::chrono::seconds(300));
+  EXPECT_TRUE(call->timings_per_token);
 
   info.vocabulary = 7;
   const auto refused = fit_to_model(info, *call);
@@ -244,6 +283,9 @@ TEST(Constraints, EveryFormArrivesAndOnlyOneAtATime) {
     ASSERT_TRUE(constraint) << form;
     EXPECT_EQ(constraint->kind, Kind::json_schema);
     EXPECT_EQ(constraint->source, R"({"b":1,"a":2})");
+    EXPECT_TRUE(
+        std::string(form).starts_with('"' + constraint->field.substr(0, constraint->field.find('.')) + '"'))
+        << constraint->field;
   }
   EXPECT_EQ(found(R"("response_format":{"type":"json_object"})")->kind, Kind::json_object);
   EXPECT_EQ(found(R"("grammar":"root ::= \"x\"")")->source, "root ::= \"x\"");
@@ -280,6 +322,9 @@ TEST(Body, MustBeOneObject) {
     ASSERT_FALSE(body) << bad;
     EXPECT_EQ(http_status(body.error()), 400);
   }
+  EXPECT_EQ(parse_body("{").error().what.find("not valid JSON"),
+            parse_body("{").error().what.rfind("not valid JSON"))
+      << "said once";
   EXPECT_NE(parse_body("{\"model\": \"x\",\n \"messages\": [}").error().what.find("line 2"),
             std::string::npos);
 }

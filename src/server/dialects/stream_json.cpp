@@ -92,7 +92,7 @@ std::string_view type_of(const StreamEvent& event) {
 
 Result<ClientEvent> read_client_event(std::string_view text) {
   auto json = util::parse_json(text);
-  if (!json) return refuse("the message is not valid JSON: " + json.error().what, {}, "invalid_json");
+  if (!json) return refuse("the message is " + json.error().what, {}, "invalid_json");
   if (!json->is_object()) return refuse("the message must be a JSON object", {});
   const auto kind = read_kind(*json);
   if (!kind) return tl::unexpected(kind.error());

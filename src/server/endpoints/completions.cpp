@@ -60,11 +60,14 @@ Task<void> handle(Exchange& exchange, Context& context) {
   });
   if (!completion) co_return reply_error(exchange, completion.error());
   log_unknown(context, exchange, completion->call.unknown);
+  tell_inert(exchange, completion->call);
   const auto model = co_await acquire_model(exchange, context, completion->call.model);
   if (!model) co_return reply_error(exchange, model.error());
   const ModelInfo& info = (*model)->info();
   if (const auto fit = fit_to_model(info, completion->call); !fit)
     co_return reply_error(exchange, fit.error());
+  if (const auto kept = keep_model(context, info, completion->call); !kept)
+    co_return reply_error(exchange, kept.error());
   if (const auto known = check_prompts(completion->prompts, info); !known)
     co_return reply_error(exchange, known.error());
   std::vector<std::string> echoes;

@@ -1,4 +1,5 @@
-// GET /health: as llama-server's, which scripts and tools wait on.
+// GET /health: as llama-server's, which scripts and tools wait on. A server without any model has none to
+// wait for; that no model can generate is told by /readyz.
 #include "server/context.h"
 #include "server/endpoint.h"
 
@@ -12,7 +13,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
     exchange.reply(503, "application/json",
                    R"({"error":{"code":503,"message":"Shutting down","type":"unavailable_error"}})",
                    {{"retry-after", "1"}});
-  } else if (context.services.models.ready()) {
+  } else if (context.services.models.ready() || context.services.models.list().empty()) {
     exchange.reply(200, "application/json", R"({"status":"ok"})");
   } else {
     exchange.reply(503, "application/json",

@@ -19,6 +19,8 @@ Result<> readiness(const Exchange& exchange, const Context& context) {
   const auto name = exchange.request().query_value("model");
   if (!name) {
     if (models.ready()) return {};
+    if (models.list().empty())
+      return not_ready("there is no model: name one at start or put one into a model directory", "no_model");
     return not_ready("no model can generate yet", "loading");
   }
   const auto status = models.find(*name);

@@ -1,5 +1,7 @@
 // POST /v1/sessions/{id}/messages: a turn of the conversation; with "generate": false messages are only
 // added.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "server/await_result.h"
@@ -36,6 +38,13 @@ Task<void> handle(Exchange& exchange, Context& context) {
   if (auto checked = check_fields(*body, kFields); !checked) co_return reply_error(exchange, checked.error());
   if (!boolean_field(*body, "generate", true)) co_return co_await append(exchange, context, *body);
   auto call = read_chat_call(*body);
+  const std::string_view id = exchange.request().parameter("id");
+  if (call && !call->session.empty() && call->session != id) {
+    call = fail(Error::Code::invalid,
+                fmt::format("session is '{}', but the path names session '{}'; leave the field out",
+                            call->session.substr(0, 80), id.substr(0, 80)),
+                "session");
+  }
   if (call) {
     call->session = exchange.request().parameter("id");
     std::erase(call->unknown, "generate");

@@ -105,8 +105,7 @@ Result<Json> read_infer(const oip::ModelInferRequest& request) {
       const auto text = text_of(input, bytes);
       if (!text) return tl::unexpected(text.error());
       auto json = util::parse_json(*text);
-      if (!json)
-        return wrong(fmt::format("{} is not valid JSON: {}", kSampling, json.error().what), kSampling);
+      if (!json) return wrong(fmt::format("{} is {}", kSampling, json.error().what), kSampling);
       if (!json->is_object()) return wrong(fmt::format("{} must be a JSON object", kSampling), kSampling);
       body = std::move(*json);
     } else if (input.name() == kStream) {

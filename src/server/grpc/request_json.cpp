@@ -13,7 +13,7 @@ namespace {
 Result<Json> read_json(const std::string& text, const std::string& field) {
   auto json = util::parse_json(text);
   if (json) return json;
-  return fail(Error::Code::invalid, fmt::format("{} is not valid JSON: {}", field, json.error().what), field);
+  return fail(Error::Code::invalid, fmt::format("{} is {}", field, json.error().what), field);
 }
 
 // Collects fields and the first thing that is wrong with them.

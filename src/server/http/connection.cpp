@@ -257,7 +257,7 @@ Task<bool> Connection::serve_one() {
     const std::string origin(exchange.request().header("origin"));
     if (!refusal && !origin.empty()) {
       exchange.add_header("access-control-allow-origin", origin);
-      exchange.add_header("access-control-expose-headers", "x-request-id");
+      exchange.add_header("access-control-expose-headers", "x-request-id, x-pensieve-ignored-fields");
       exchange.add_header("vary", "origin");
     }
     const bool wanted = !refusal;

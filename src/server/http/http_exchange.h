@@ -24,6 +24,9 @@ class HttpExchange final : public Exchange {
   void on_cancel(std::function<void()> call) override { on_cancel_ = std::move(call); }
   void reply(int status, std::string_view content_type, std::string body,
              std::vector<Header> headers) override;
+  void add_header(std::string name, std::string value) override {
+    common_.push_back({std::move(name), std::move(value)});
+  }
   void begin_events() override;
   void send_event(std::string_view name, std::string_view data) override;
   void begin_lines() override;
@@ -37,9 +40,6 @@ class HttpExchange final : public Exchange {
   Request& edit_request() { return head_.request; }
   const Head& head() const { return head_; }
   void cancel(Cancelled reason);
-  void add_header(std::string name, std::string value) {
-    common_.push_back({std::move(name), std::move(value)});
-  }
   void close_after() { keep_alive_ = false; }
   void abandon() {
     broken_ = true;

@@ -24,6 +24,10 @@ Result<> check_stream(const Call& call) {
     return fail(Error::Code::unsupported, "session: turns of a session are answered over HTTP only",
                 "session");
   }
+  if (call.timings_per_token) {
+    return fail(Error::Code::unsupported, "timings_per_token: events carry no timings; ask over HTTP",
+                "timings_per_token");
+  }
   if (generation.top_logprobs >= 0) {
     return fail(Error::Code::unsupported, "logprobs: events carry no log-probabilities; ask over HTTP",
                 "logprobs");
@@ -61,10 +65,12 @@ void start_stream(Context& context, std::shared_ptr<Executor> executor, OpenStre
   stream->name_model(call->model);
   call->generation.request_id = std::move(request_id);
   const auto asked = std::make_shared<Call>(std::move(*call));
-  const auto submit = [stream, asked](const Result<std::shared_ptr<Inference>>& model) {
+  const auto submit = [stream, asked, &context](const Result<std::shared_ptr<Inference>>& model) {
     if (!model) return stream->refuse(model.error());
     if (auto fit = fit_to_model((*model)->info(), *asked); !fit)
       return stream->refuse(std::move(fit.error()));
+    if (auto kept = keep_model(context, (*model)->info(), *asked); !kept)
+      return stream->refuse(std::move(kept.error()));
     if (const auto* tokens = std::get_if<std::vector<std::int32_t>>(&asked->generation.prompt)) {
       if (auto known = check_tokens(*tokens, (*model)->info(), "prompt"); !known)
         return stream->refuse(std::move(known.error()));

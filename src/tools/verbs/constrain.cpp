@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -25,7 +27,46 @@ using engine::constraint::TokenTrie;
 struct Arguments {
   Settings settings;
   std::string model, schema, regex, grammar, syntax;
-  bool batch = false;
+  bool batch = false, times = false;
+};
+
+// How long constraints took to compile and masks to make, in microseconds: each answer's masks as in a
+// server, where every request has an automaton of its own.
+class Times {
+ public:
+  template <class Work>
+  auto measure(std::vector<double>& into, Work work) {
+    const auto began = std::chrono::steady_clock::now();
+    auto result = work();
+    into.push_back(
+        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count());
+    return result;
+  }
+  Json summary() {
+    Json all = Json::object();
+    all["compile"] = of(compiled);
+    all["first_mask"] = of(first);
+    all["mask"] = of(masks);
+    return all;
+  }
+  std::vector<double> compiled, first, masks;  // masks: all, the first ones too
+
+ private:
+  static Json of(std::vector<double>& values) {
+    std::sort(values.begin(), values.end());
+    double sum = 0;
+    for (const double value : values) sum += value;
+    const auto at = [&values](double share) {
+      return values.empty()
+                 ? 0
+                 : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+    };
+    return {{"count", values.size()},
+            {"mean_us", values.empty() ? 0 : sum / static_cast<double>(values.size())},
+            {"p50_us", at(0.5)},
+            {"p99_us", at(0.99)},
+            {"largest_us", at(1)}};
+  }
 };
 
 struct Vocabulary {
@@ -55,12 +96,13 @@ std::vector<std::int32_t> tokens_of(const Vocabulary& vocabulary, const std::str
 }
 
 Result<std::string> verdict(const Vocabulary& vocabulary, const std::shared_ptr<Automaton>& automaton,
-                            const std::string& text) {
+                            const std::string& text, Times& times) {
   Matcher matcher(automaton);
   const std::vector<std::int32_t> tokens = tokens_of(vocabulary, text);
   bool alive = true;
   for (std::size_t i = 0; alive && i < tokens.size(); ++i) {
-    const Result<std::span<const std::uint64_t>> mask = matcher.allowed();
+    const auto mask = times.measure(times.masks, [&] { return matcher.allowed(); });
+    if (i == 0) times.first.push_back(times.masks.back());
     if (!mask) return tl::unexpected(mask.error());
     const auto token = static_cast<std::size_t>(tokens[i]);
     alive = ((*mask)[token / 64] >> (token % 64) & 1U) != 0;
@@ -83,8 +125,10 @@ Constraint::Kind kind_of_grammar(const std::string& syntax, const std::string& s
   return Constraint::Kind::lark;
 }
 
-Result<std::shared_ptr<Automaton>> automaton_for(const Constraint& constraint, const Vocabulary& vocabulary) {
-  const Result<Program> program = engine::constraint::compile(constraint);
+Result<std::shared_ptr<Automaton>> automaton_for(const Constraint& constraint, const Vocabulary& vocabulary,
+                                                 Times& times) {
+  const Result<Program> program =
+      times.measure(times.compiled, [&] { return engine::constraint::compile(constraint); });
   if (!program) return tl::unexpected(program.error());
   try {
     return std::make_shared<Automaton>(*program, *vocabulary.trie);
@@ -108,18 +152,22 @@ Result<Constraint> constraint_of(const Json& line) {
   return fail(Error::Code::invalid, "the line has none of 'schema', 'regex' and 'grammar'");
 }
 
-Result<Json> answer_batch(const Json& line, const Vocabulary& vocabulary) {
+Result<Json> answer_batch(const Json& line, const Vocabulary& vocabulary, bool measured, Times& times) {
   const Result<Constraint> constraint = constraint_of(line);
   if (!constraint) return tl::unexpected(constraint.error());
   if (!line.contains("texts") || !line["texts"].is_array())
     return fail(Error::Code::invalid, "'texts' is missing, expected a list of texts", "texts");
-  const Result<std::shared_ptr<Automaton>> automaton = automaton_for(*constraint, vocabulary);
+  Result<std::shared_ptr<Automaton>> automaton = automaton_for(*constraint, vocabulary, times);
   if (!automaton) return Json{{"refused", automaton.error().what}};
   Json verdicts = Json::array();
   for (const Json& text : line["texts"]) {
     if (!text.is_string())
       return fail(Error::Code::invalid, "'texts' holds something that is no text", "texts");
-    const Result<std::string> one = verdict(vocabulary, *automaton, text.get<std::string>());
+    if (measured && !verdicts.empty()) {
+      automaton = automaton_for(*constraint, vocabulary, times);
+      if (!automaton) return Json{{"refused", automaton.error().what}};
+    }
+    const Result<std::string> one = verdict(vocabulary, *automaton, text.get<std::string>(), times);
     if (!one) return Json{{"refused", one.error().what}};
     verdicts.push_back(*one);
   }
@@ -144,14 +192,16 @@ Result<Constraint> constraint_of(const Arguments& arguments) {
 ExitCode judge_lines(const Arguments& arguments, const Vocabulary& vocabulary) {
   const Result<Constraint> constraint = constraint_of(arguments);
   if (!constraint) return report(constraint.error(), During::model);
-  const Result<std::shared_ptr<Automaton>> automaton = automaton_for(*constraint, vocabulary);
+  Times times;
+  const Result<std::shared_ptr<Automaton>> automaton = automaton_for(*constraint, vocabulary, times);
   if (!automaton) return report(automaton.error(), During::model);
   std::string text;
   while (std::getline(std::cin, text)) {
-    const Result<std::string> one = verdict(vocabulary, *automaton, text);
+    const Result<std::string> one = verdict(vocabulary, *automaton, text, times);
     if (!one) return report(one.error(), During::model);
     std::cout << *one << std::endl;
   }
+  if (arguments.times) std::cerr << util::to_json(times.summary()) << std::endl;
   return kDone;
 }
 
@@ -164,8 +214,11 @@ ExitCode run(Arguments& arguments) {
   const Result<Vocabulary> vocabulary = read_vocabulary(arguments);
   if (!vocabulary) return report(vocabulary.error(), During::model);
   if (!arguments.batch) return judge_lines(arguments, *vocabulary);
-  const Result<> answered =
-      answer_lines(std::cin, std::cout, [&](const Json& line) { return answer_batch(line, *vocabulary); });
+  Times times;
+  const Result<> answered = answer_lines(std::cin, std::cout, [&](const Json& line) {
+    return answer_batch(line, *vocabulary, arguments.times, times);
+  });
+  if (arguments.times) std::cerr << util::to_json(times.summary()) << std::endl;
   return answered ? kDone : report(answered.error(), During::work);
 }
 
@@ -178,6 +231,7 @@ void declare(CLI::App& app, int& exit_code) {
   app.add_option("--syntax", arguments->syntax, "gbnf or lark; by default told from the grammar")
       ->check(CLI::IsMember({"gbnf", "lark"}));
   app.add_flag("--batch", arguments->batch, "constraints and texts come as JSON lines");
+  app.add_flag("--times", arguments->times, "say on stderr how long compiling and masks took");
   arguments->settings.declare_flags(app, {"models-dir"});
   arguments->settings.declare_config(app);
   app.footer(

@@ -23,6 +23,16 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                   .one_newline = false,
                                                   .several = false})}};
   rules.inner = {"</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"};
+  rules.form.parameters = ParameterForm{.open = "",
+                                        .before_name = "<tool_call>",
+                                        .after_name = "\n",
+                                        .key_open = "<arg_key>",
+                                        .key_end = "</arg_key>\n",
+                                        .value_open = "<arg_value>",
+                                        .value_end = "</arg_value>\n",
+                                        .after_arguments = "</tool_call>",
+                                        .between = "\n",
+                                        .close = ""};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
   rules.ends = {"<|end|>", "<|return|>", "<|call|>", "<|start|>"};
   rules.harmony = true;
   rules.inner = {"<|channel|>", "<|message|>", "<|constrain|>"};
+  rules.channels = ThinkingForm{"<|channel|>analysis<|message|>", "<|end|><|start|>assistant", false};
   rules.form = {"<|channel|>final<|message|>",
                 "",
                 "<|channel|>commentary to=functions.",
@@ -19,6 +20,7 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                 "",
                 "",
                 ""};
+  rules.form.openers = {"<|channel|>commentary to=", "<|channel|>analysis to=", " to=functions."};
 }
 
 }  // namespace

@@ -23,6 +23,16 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                           .one_newline = false,
                                                           .several = true})}};
   rules.inner = {"</minimax:tool_call>"};
+  rules.form.parameters = ParameterForm{.open = "<minimax:tool_call>\n",
+                                        .before_name = "<invoke name=\"",
+                                        .after_name = "\">\n",
+                                        .key_open = "<parameter name=\"",
+                                        .key_end = "\">",
+                                        .value_open = "",
+                                        .value_end = "</parameter>\n",
+                                        .after_arguments = "</invoke>\n",
+                                        .between = "",
+                                        .close = "</minimax:tool_call>"};
 }
 
 }  // namespace

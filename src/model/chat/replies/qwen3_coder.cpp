@@ -26,6 +26,16 @@ void fill(ReplyRules& rules, const OfferedTools&) {
                                                     .several = false});
   rules.calls = {{"<tool_call>", reader}, {"<function=", reader}};
   rules.inner = {"</tool_call>"};
+  rules.form.parameters = ParameterForm{.open = "",
+                                        .before_name = "<tool_call>\n<function=",
+                                        .after_name = ">\n",
+                                        .key_open = "<parameter=",
+                                        .key_end = ">\n",
+                                        .value_open = "",
+                                        .value_end = "\n</parameter>\n",
+                                        .after_arguments = "</function>\n</tool_call>",
+                                        .between = "\n",
+                                        .close = ""};
 }
 
 }  // namespace

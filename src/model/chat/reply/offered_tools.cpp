@@ -1,6 +1,8 @@
 // Types of parameters as far as they decide how a text is read.
 #include "model/chat/reply/offered_tools.h"
 
+#include <algorithm>
+
 #include "model/chat/reply/piece_writer.h"
 #include "util/unicode.h"
 
@@ -49,7 +51,9 @@ Json as_text(std::string_view text) {
 std::shared_ptr<const OfferedTools> OfferedTools::from(const ChatRequest& request) {
   auto offered = std::make_shared<OfferedTools>();
   if (request.tool_choice.mode == ToolChoice::Mode::none) return offered;
+  const std::vector<std::string>& allowed = request.tool_choice.names;
   for (const Tool& tool : request.tools) {
+    if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), tool.name) == allowed.end()) continue;
     Result<Json> parameters = util::parse_json(tool.parameters);
     offered->tools_.push_back(
         {tool.name, parameters && parameters->is_object() ? std::move(*parameters) : Json::object()});

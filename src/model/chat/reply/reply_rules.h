@@ -32,7 +32,8 @@ struct ReplyRules {
   CallReaderFactory whole;         // the whole answer may be calls without markers; empty: never
   std::string unwritten;  // begins every part; the prompt ends in it, so the reply lacks the first one
   EnforcedForm form{"", "", "{\"name\": \"", "\", \"arguments\": ", "}", "", ""};  // of enforced answers
-  bool harmony = false;  // channels: harmony_parser.h; only `ends` counts
+  bool harmony = false;                  // channels: harmony_parser.h; only `ends` counts
+  std::optional<ThinkingForm> channels;  // how channels mark thinking
 };
 
 // A family of templates whose models answer in one format. Of the families whose signs all stand in a
