@@ -60,7 +60,7 @@ struct MemoryEstimate {  // bytes
 };
 
 struct StateCopy {  // for forks: page (or recurrent slot) `from` becomes the content of `to`
-  std::uint32_t group = 0;
+  std::uint32_t group = 0;  // Graph::slot_group() for slots
   std::int32_t from = 0, to = 0;
 };
 
@@ -73,7 +73,8 @@ class Plan {
                           std::span<Buffer* const> outputs) = 0;
   virtual Result<StepOutput> wait() = 0;
 
-  // State is handled by page number; `copies` happen before anything submitted later.
+  // State is handled by page number, recurrent state by slot (Graph::slot_group); `copies` happen before
+  // anything submitted later.
   virtual Result<> copy_state(std::span<const StateCopy> copies) = 0;
   virtual std::size_t page_bytes(std::uint32_t group) const = 0;
   virtual Result<> save_page(std::uint32_t group, std::int32_t page, std::span<std::byte> out) = 0;

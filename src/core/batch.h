@@ -32,7 +32,9 @@ struct Batch {
   std::span<const std::int32_t> positions;        // [rows], rising by 1 within a sequence
   std::span<const std::int32_t> sequence_starts;  // [sequences + 1], first row of each sequence
   std::span<const PageTable> page_tables;         // [Graph::state_groups]
-  std::span<const std::int32_t> slots;        // [sequences], recurrent state; empty when the model has none
+  // [sequences], recurrent state, each its own; a sequence at position 0 begins with zeros. Empty when the
+  // model has none.
+  std::span<const std::int32_t> slots;
   std::span<const std::int32_t> adapters;     // [sequences], -1: base model; empty: base model for all
   std::span<const std::int32_t> output_rows;  // rows whose logits are wanted, rising
   std::span<const Draw> draws;                // [output rows]

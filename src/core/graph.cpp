@@ -9,12 +9,13 @@
 namespace pensieve {
 namespace {
 
-constexpr const char* kOpNames[] = {"embed",    "linear", "norm",  "rope",        "attention",
-                                    "activate", "add",    "scale", "select_rows", "route",
-                                    "experts",  "slice",  "join"};
+constexpr const char* kOpNames[] = {"embed", "linear", "norm",        "rope",  "attention", "activate",
+                                    "add",   "scale",  "select_rows", "route", "experts",   "slice",
+                                    "join",  "conv",   "scan",        "delta"};
 static_assert(std::size(kOpNames) == std::variant_size_v<OpParams>);
 
 constexpr std::int64_t kLargestWidth = std::int64_t{1} << 31;
+constexpr std::int64_t kMostTaps = 64, kLargestHead = 1 << 16;  // of recurrent ops: products stay in 64 bits
 
 // Checks one node; the problem comes back as text, empty when there is none.
 class NodeCheck {
@@ -223,6 +224,62 @@ class NodeCheck {
     return output(params.groups * (params.a_width + params.b_width), rows(0));
   }
 
+  // A recurrent state of so many elements.
+  std::string slot(std::int64_t elements) const {
+    if (node_.state < 0 || static_cast<std::size_t>(node_.state) >= graph_.states.size())
+      return "has no state";
+    const StateSpec& state = graph_.states[static_cast<std::size_t>(node_.state)];
+    const bool fits =
+        state.kind == StateSpec::Kind::recurrent && state.sequence_elements == elements && graph_.causal;
+    return fits ? "" : fmt::format("its state is not a recurrent one of {} elements", elements);
+  }
+
+  std::string input_widths(std::initializer_list<std::int64_t> wanted) const {
+    std::size_t i = 0;
+    for (const std::int64_t each : wanted) {
+      if (width(i) != each) return fmt::format("input {} is {} wide, expected {}", i, width(i), each);
+      if (rows(i) != Rows::batch) return fmt::format("input {} has not every row of the batch", i);
+      ++i;
+    }
+    return {};
+  }
+
+  std::string check(const ConvParams& params) const {
+    if (std::string problem = counts(1, 1, 1, 2); !problem.empty()) return problem;
+    if (params.taps < 2 || params.taps > kMostTaps) return fmt::format("has {} taps", params.taps);
+    return first({input_widths({width(0)}), weight_shape(0, {width(0), params.taps}),
+                  node_.weights.size() == 2 ? weight_shape(1, {width(0)}) : "",
+                  slot(width(0) * (params.taps - 1)), output(width(0), Rows::batch)});
+  }
+
+  static bool sound(std::initializer_list<std::int64_t> sizes) {
+    return std::all_of(sizes.begin(), sizes.end(),
+                       [](std::int64_t size) { return size > 0 && size <= kLargestHead; });
+  }
+
+  std::string check(const ScanParams& params) const {
+    if (std::string problem = counts(4, 4, 3, 3); !problem.empty()) return problem;
+    if (!sound({params.heads, params.head_width, params.groups, params.state_width}) ||
+        params.heads % params.groups != 0)
+      return "its heads, groups and widths do not fit together";
+    const std::int64_t wide = params.heads * params.head_width, shared = params.groups * params.state_width;
+    return first({input_widths({wide, shared, shared, params.heads}), weight_shape(0, {params.heads}),
+                  weight_shape(1, {params.heads}), weight_shape(2, {params.heads}),
+                  slot(wide * params.state_width), output(wide, Rows::batch)});
+  }
+
+  std::string check(const DeltaParams& params) const {
+    if (std::string problem = counts(5, 5, 2, 2); !problem.empty()) return problem;
+    if (!sound({params.key_heads, params.value_heads, params.key_width, params.value_width}) ||
+        params.value_heads % params.key_heads != 0)
+      return "its heads and widths do not fit together";
+    const std::int64_t keys = params.key_heads * params.key_width,
+                       values = params.value_heads * params.value_width;
+    return first({input_widths({keys, keys, values, params.value_heads, params.value_heads}),
+                  weight_shape(0, {params.value_heads}), weight_shape(1, {params.value_heads}),
+                  slot(values * params.key_width), output(values, Rows::batch)});
+  }
+
   const Graph& graph_;
   const Node& node_;
 };
@@ -249,6 +306,12 @@ std::string check_indices(const Graph& graph, const Node& node, const std::vecto
 
 const char* op_name(Op op) {
   return kOpNames[static_cast<std::size_t>(op)];
+}
+
+std::int64_t Graph::slot_elements() const {
+  std::int64_t elements = 0;
+  for (const StateSpec& state : states) elements += state.sequence_elements;
+  return elements;
 }
 
 Result<> validate(const Graph& graph) {

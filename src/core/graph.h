@@ -11,6 +11,8 @@
 #include "core/ops/activate.h"
 #include "core/ops/add.h"
 #include "core/ops/attention.h"
+#include "core/ops/conv.h"
+#include "core/ops/delta.h"
 #include "core/ops/embed.h"
 #include "core/ops/experts.h"
 #include "core/ops/join.h"
@@ -19,6 +21,7 @@
 #include "core/ops/rope.h"
 #include "core/ops/route.h"
 #include "core/ops/scale.h"
+#include "core/ops/scan.h"
 #include "core/ops/select_rows.h"
 #include "core/ops/slice.h"
 #include "core/result.h"
@@ -27,7 +30,7 @@ namespace pensieve {
 
 using OpParams = std::variant<EmbedParams, LinearParams, NormParams, RopeParams, AttentionParams,
                               ActivateParams, AddParams, ScaleParams, SelectRowsParams, RouteParams,
-                              ExpertsParams, SliceParams, JoinParams>;
+                              ExpertsParams, SliceParams, JoinParams, ConvParams, ScanParams, DeltaParams>;
 // In the order of OpParams, so that the alternative held is the op.
 enum class Op : std::uint8_t {
   embed,
@@ -42,7 +45,10 @@ enum class Op : std::uint8_t {
   route,
   experts,
   slice,
-  join
+  join,
+  conv,
+  scan,
+  delta
 };
 const char* op_name(Op op);
 
@@ -80,7 +86,7 @@ struct StateSpec {
   std::int64_t heads = 0, key_width = 0, value_width = 0;  // per token, for the paged kinds
   std::int64_t window = 0;                                 // tokens that later rows can still see; 0: all
   std::int64_t sequence_elements = 0;                      // recurrent: f32 elements per sequence
-  std::uint32_t group = 0;  // states of one group share a page table (same window and kind)
+  std::uint32_t group = 0;  // paged: states of one group share a page table (same window and kind)
 };
 
 struct Graph {
@@ -103,6 +109,11 @@ struct Graph {
       unused;  // beginnings of tensor names that the file may hold and the graph does without
 
   std::int64_t output_width() const { return values[logits].width; }
+  // Recurrent states lie together in numbered slots, one a sequence. Where pages are named by group and
+  // number (StateCopy, Plan::save_page), slots are those of the group after the last.
+  std::uint32_t slot_group() const { return state_groups; }
+  // f32 elements of a slot; 0: the model keeps no recurrent state.
+  std::int64_t slot_elements() const;
 };
 
 // Checks shapes, indices and order; the answer to a malformed graph names node and op.

@@ -19,7 +19,8 @@ std::uint64_t random_of(const Sequence& sequence) {
 }
 
 const Batch& BatchBuilder::build(std::span<const StepShare> shares) {
-  for (auto* list : {&tokens_, &positions_, &sequence_starts_, &pages_, &page_starts_, &output_rows_})
+  for (auto* list :
+       {&tokens_, &positions_, &sequence_starts_, &pages_, &page_starts_, &output_rows_, &slots_})
     list->clear();
   outputs_.clear();
   draws_.clear();
@@ -32,7 +33,7 @@ const Batch& BatchBuilder::build(std::span<const StepShare> shares) {
                  .positions = positions_,
                  .sequence_starts = sequence_starts_,
                  .page_tables = page_tables_,
-                 .slots = {},
+                 .slots = slots_,
                  .adapters = {},
                  .output_rows = output_rows_,
                  .draws = draws_};
@@ -57,6 +58,7 @@ void BatchBuilder::add(const StepShare& share) {
     positions_.push_back(position);
   }
   pages_.insert(pages_.end(), sequence.pages.begin(), sequence.pages.end());
+  if (sequence.slot >= 0) slots_.push_back(sequence.slot);
   sequence_starts_.push_back(static_cast<std::int32_t>(tokens_.size()));
   page_starts_.push_back(static_cast<std::int32_t>(pages_.size()));
 }

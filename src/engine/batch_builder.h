@@ -37,6 +37,7 @@ class BatchBuilder {
   Draw draw_for(const OutputRow& output) const;
 
   std::vector<std::int32_t> tokens_, positions_, sequence_starts_, pages_, page_starts_, output_rows_;
+  std::vector<std::int32_t> slots_;  // empty where the model keeps no recurrent state
   std::vector<PageTable> page_tables_;
   std::vector<OutputRow> outputs_;
   std::vector<Draw> draws_;

@@ -20,13 +20,13 @@ constexpr std::int64_t kSmallestContext = 256;  // with less, not even a greetin
 // are used.
 constexpr std::int64_t kContextsKept = 4;
 constexpr double kAbsurdBytes = 1e12;  // of one token
+// Recurrent states that the prefix cache may keep, and the part of the memory that they may take.
+constexpr std::size_t kMostCheckpoints = 64, kCheckpointPart = 8;
 
 Result<std::int64_t> bytes_per_token(const Graph& graph, const Codec& codec) {
   double bytes = 0;
   for (const StateSpec& state : graph.states) {
-    if (state.kind == StateSpec::Kind::recurrent) {
-      return fail(Error::Code::unsupported, "the model keeps recurrent state, which this version cannot run");
-    }
+    if (state.kind == StateSpec::Kind::recurrent) continue;
     for (const std::int64_t width : {state.key_width, state.value_width}) {
       if (width % codec.block_elements != 0) {
         return fail(
@@ -43,6 +43,33 @@ Result<std::int64_t> bytes_per_token(const Graph& graph, const Codec& codec) {
     return fail(Error::Code::invalid,
                 fmt::format("the model wants {:.0f} MiB of state for each token", mebibytes(bytes)));
   return static_cast<std::int64_t>(bytes);
+}
+
+struct Slots {
+  std::int32_t count = 0;
+  std::size_t bytes = 0;  // of all
+};
+
+// A slot for each sequence that runs, and some for states that the prefix cache keeps.
+Result<Slots> choose_slots(const Graph& graph, const Options& options, std::size_t available) {
+  const auto bytes = static_cast<std::size_t>(graph.slot_elements()) * sizeof(float);
+  if (bytes == 0) return Slots{};
+  const auto running = static_cast<std::size_t>(options.parallel);
+  if (available / bytes < running) {
+    auto refusal = fail(
+        Error::Code::exhausted,
+        fmt::format("{} requests at once need {:.1f} MiB of recurrent state, but {:.1f} MiB of memory are "
+                    "available, enough for {}; lower parallel",
+                    running, mebibytes(static_cast<double>(bytes * running)),
+                    mebibytes(static_cast<double>(available)), available / bytes),
+        "parallel", "out_of_memory");
+    refusal.value().numbers = {{"needed_bytes", static_cast<std::int64_t>(bytes * running)},
+                               {"available_bytes", static_cast<std::int64_t>(available)}};
+    return refusal;
+  }
+  const std::size_t spare = (available - bytes * running) / kCheckpointPart / bytes;
+  const std::size_t kept = options.prefix_cache ? std::min(spare, kMostCheckpoints) : 0;
+  return Slots{static_cast<std::int32_t>(running + kept), bytes * (running + kept)};
 }
 
 Result<> too_little(const char* key, std::int64_t tokens, std::int64_t token_bytes, std::size_t available,
@@ -74,6 +101,9 @@ Result<Capacity> choose_capacity(const Graph& graph, const Options& options,
   }
   const auto token_bytes = bytes_per_token(graph, *codec);
   if (!token_bytes) return tl::unexpected(token_bytes.error());
+  const auto slots = choose_slots(graph, options, state_bytes_available);
+  if (!slots) return tl::unexpected(slots.error());
+  state_bytes_available -= slots->bytes;
 
   const std::int64_t most_pages = std::numeric_limits<std::int32_t>::max() / 2;
   const std::int64_t page_bytes = *token_bytes * options.page_tokens;
@@ -123,7 +153,7 @@ Result<Capacity> choose_capacity(const Graph& graph, const Options& options,
   return Capacity{
       .plan = {.page_tokens = static_cast<std::int32_t>(options.page_tokens),
                .page_count = static_cast<std::int32_t>(std::max(whole_pages(tokens), whole_pages(context))),
-               .slot_count = 0,
+               .slot_count = slots->count,
                .max_rows = static_cast<std::int32_t>(std::max(rows, options.parallel)),
                .max_sequences = static_cast<std::int32_t>(options.parallel),
                .kv_codec = codec},

@@ -95,8 +95,22 @@ TEST(Capacity, RefusesFormatsByName) {
   EXPECT_TRUE(choose_capacity(graph, Options{}, 1024 * kMebibyte));
   EXPECT_THAT(choose_capacity(graph, Options{.kv_type = "q8_0"}, 1024 * kMebibyte).error().what,
               ::testing::HasSubstr("40"));
-  graph.states[0].kind = StateSpec::Kind::recurrent;
-  EXPECT_EQ(choose_capacity(graph, Options{}, 1024 * kMebibyte).error().code, Error::Code::unsupported);
+}
+
+TEST(Capacity, GivesEachRunningSequenceASlotAndTheCacheSome) {
+  Graph graph = two_layers();
+  StateSpec state;
+  state.kind = StateSpec::Kind::recurrent;
+  state.sequence_elements = 1 << 18;  // 1 MiB
+  graph.states.push_back(state);
+  const auto some = choose_capacity(graph, Options{.parallel = 4}, 100 * kMebibyte);
+  ASSERT_TRUE(some) << some.error().what;
+  EXPECT_EQ(some->plan.slot_count, 4 + 96 / 8);
+  const auto none = choose_capacity(graph, Options{.parallel = 4, .prefix_cache = false}, 100 * kMebibyte);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->plan.slot_count, 4);
+  EXPECT_EQ(choose_capacity(graph, Options{.parallel = 400}, 100 * kMebibyte).error().field, "parallel");
+  EXPECT_EQ(choose_capacity(two_layers(), Options{}, 1024 * kMebibyte)->plan.slot_count, 0);
 }
 
 }  // namespace

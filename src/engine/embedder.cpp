@@ -14,7 +14,10 @@ Embedder::Embedder(const Graph& graph, std::unique_ptr<Plan> plan, const Capacit
     : graph_(graph), plan_(std::move(plan)), options_(capacity.plan), context_(capacity.context) {}
 
 void Embedder::begin(std::size_t index, std::int64_t length) {
-  running_.push_back({index, 0, {}, pages_used_});
+  std::int32_t slot = 0;  // the first that no other text has
+  const auto taken = [&](const Progress& text) { return text.slot == slot; };
+  while (std::any_of(running_.begin(), running_.end(), taken)) ++slot;
+  running_.push_back({index, 0, {}, pages_used_, slot});
   pages_used_ += static_cast<std::int32_t>((length + options_.page_tokens - 1) / options_.page_tokens);
 }
 
@@ -38,13 +41,14 @@ void Embedder::add_rows(Progress& text, const std::vector<std::int32_t>& tokens,
 }
 
 Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
-  for (auto* list : {&tokens_, &positions_, &pages_, &outputs_}) list->clear();
+  for (auto* list : {&tokens_, &positions_, &pages_, &slots_, &outputs_}) list->clear();
   starts_.assign(1, 0);
   page_starts_.assign(1, 0);
   output_counts_.clear();
   for (Progress& text : running_) {
     const auto left = static_cast<std::int64_t>(texts[text.index].size()) - text.done;
     const std::int64_t room = options_.max_rows - static_cast<std::int64_t>(tokens_.size());
+    slots_.push_back(text.slot);
     add_rows(text, texts[text.index], std::min(left, room));
   }
   const std::vector<PageTable> tables(graph_.state_groups, PageTable{pages_, page_starts_});
@@ -53,6 +57,7 @@ Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
   batch.positions = positions_;
   batch.sequence_starts = starts_;
   batch.page_tables = tables;
+  if (graph_.slot_elements() > 0) batch.slots = slots_;
   batch.output_rows = outputs_;
   const SamplingParams greedy;
   const std::vector<Draw> draws(outputs_.size(), Draw{&greedy, 0, {}, {}, true});

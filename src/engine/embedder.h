@@ -30,7 +30,7 @@ class Embedder {
     std::size_t index = 0;
     std::int64_t done = 0;    // rows computed
     std::vector<float> rows;  // results that pooling needs
-    std::int32_t first_page = 0;
+    std::int32_t first_page = 0, slot = 0;
   };
   void begin(std::size_t index, std::int64_t length);
   void add_rows(Progress& text, const std::vector<std::int32_t>& tokens, std::int64_t rows);
@@ -43,7 +43,7 @@ class Embedder {
   std::atomic<std::uint64_t> steps_{0};
   std::vector<Progress> running_;
   std::int32_t pages_used_ = 0;
-  std::vector<std::int32_t> tokens_, positions_, starts_, pages_, page_starts_, outputs_;
+  std::vector<std::int32_t> tokens_, positions_, starts_, pages_, page_starts_, slots_, outputs_;
   std::vector<std::size_t> output_counts_;  // of each running text in the step
 };
 

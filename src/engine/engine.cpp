@@ -44,6 +44,7 @@ Engine::Engine(const Graph& graph, const Tokenizer& tokenizer, const DeviceInfo&
       context_(capacity.context),
       queue_limit_(options.queue),
       state_groups_(graph.state_groups),
+      slot_group_(graph.slot_group()),
       device_draws_(device.draws_tokens),
       prefix_cache_(options.prefix_cache),
       step_rows_(static_cast<std::int32_t>(options.step_rows)),
@@ -52,6 +53,7 @@ Engine::Engine(const Graph& graph, const Tokenizer& tokenizer, const DeviceInfo&
               .parallel = static_cast<std::int32_t>(options.parallel)},
       end_tokens_(end_tokens_of(tokenizer)),
       store_(capacity.plan.page_count, capacity.plan.page_tokens, random_seed()),
+      slots_(capacity.plan.slot_count, capacity.plan.page_count),
       builder_(graph.state_groups),
       logprobs_(tokenizer) {
   update_gauges();
@@ -82,9 +84,7 @@ Result<StepOutput> Engine::run(const Batch& batch) {
 
 Result<StepOutput> Engine::compute(const Batch& batch) {
   const double began = clock_();
-  if (!copies_.empty()) {
-    if (auto copied = plan_->copy_state(copies_); !copied) return tl::unexpected(copied.error());
-  }
+  if (auto copied = copy_states(); !copied) return tl::unexpected(copied.error());
   if (auto started = plan_->submit(batch, {}, {}); !started) return tl::unexpected(started.error());
   const std::vector<GenerationId> broken = outbox_.deliver();
   prepare_masks();
@@ -102,6 +102,17 @@ Result<StepOutput> Engine::compute(const Batch& batch) {
                             output->logits.size(), output->tokens.size(), rows));
   }
   return output;
+}
+
+Result<> Engine::copy_states() {
+  if (!saves_.empty()) {
+    const std::vector<StateCopy> saves = std::exchange(saves_, {});
+    auto saved = plan_->copy_state(saves);
+    if (!saved) slots_.forget_all();  // nobody knows which of them hold what they should
+    if (!saved) return saved;
+  }
+  if (copies_.empty()) return {};
+  return plan_->copy_state(copies_);
 }
 
 void Engine::read(const StepOutput& output) {
@@ -134,6 +145,7 @@ void Engine::settle(const StepShare& share) {
   if (!publishes(sequence)) return;
   sequence.published =
       store_.publish(0, sequence.tokens, sequence.computed, sequence.published, sequence.pages);
+  if (slots_.used()) keep_state(sequence);
 }
 
 void Engine::read_row(const OutputRow& row, std::size_t index, const StepOutput& output) {
@@ -177,6 +189,7 @@ void Engine::prompt_is_read(Sequence& sequence) {
     choice->phase = Sequence::Phase::waiting;
     waiting_.insert(choice.get());
   }
+  if (slots_.used()) return;  // its recurrent state has passed the place where the others begin
   const std::int32_t shared = store_.pages_for(generation.prompt_length() - 1);
   generation.fork_pages.assign(sequence.pages.begin(), sequence.pages.begin() + shared);
   for (const std::int32_t page : generation.fork_pages) store_.retain(page);

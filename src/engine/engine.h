@@ -26,6 +26,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/state_slots.h"
 
 namespace pensieve::engine {
 
@@ -52,6 +53,7 @@ class Engine {
   // For tests of the invariants.
   std::span<Sequence* const> running() const { return running_; }
   const PageStore& store() const { return store_; }
+  const StateSlots& slots() const { return slots_; }
   const std::unordered_map<GenerationId, std::unique_ptr<Generation>>& generations() const {
     return generations_;
   }
@@ -62,6 +64,7 @@ class Engine {
     Sequence* sequence = nullptr;
     std::vector<std::int32_t> pages;
     std::int32_t computed = 0;
+    std::int32_t branch = 0;        // tokens that cached pages hold, with recurrent state or without
     std::int32_t copied_page = -1;  // its first page of its own begins as a copy of this one
   };
 
@@ -71,7 +74,7 @@ class Engine {
   void look_at_running();
   void look_at_waiting();
   Candidate candidate_for(Sequence& sequence, SequenceState& state) const;
-  std::int32_t row_limit(const Sequence& sequence) const;
+  std::int32_t row_limit(const Sequence& sequence, std::int32_t computed, std::int32_t branch) const;
   bool reuses_cache(const Sequence& sequence) const;
   bool publishes(const Sequence& sequence) const;
   void admit(const Candidate& candidate);
@@ -80,9 +83,17 @@ class Engine {
   bool drop_forks();
   void count_cached(const Sequence& sequence, std::int32_t reached);
 
+  // recurrence.cpp: slots of recurrent state
+  void trim_to_checkpoint(CachedPrefix& prefix, std::int32_t& branch) const;
+  std::int32_t next_stop(const Sequence& sequence, std::int32_t computed, std::int32_t branch) const;
+  void enter_slot(Sequence& sequence, std::int32_t branch);
+  void keep_state(Sequence& sequence);
+  void leave_slot(Sequence& sequence);
+
   // engine.cpp: one step on the device
   Result<StepOutput> run(const Batch& batch);
   Result<StepOutput> compute(const Batch& batch);
+  Result<> copy_states();
   void prepare_masks();
   void read(const StepOutput& output);
   void settle(const StepShare& share);
@@ -110,13 +121,14 @@ class Engine {
   Clock clock_;
   std::unique_ptr<Plan> plan_;
   std::int64_t vocabulary_, context_, queue_limit_;
-  std::uint32_t state_groups_;
+  std::uint32_t state_groups_, slot_group_;
   bool device_draws_, prefix_cache_;
   std::int32_t step_rows_;
   SchedulerLimits limits_;  // of the next step: the pace sets its rows
   std::vector<std::int32_t> end_tokens_;
 
   PageStore store_;
+  StateSlots slots_;
   BatchBuilder builder_;
   Pace pace_;
   Sampler sampler_;
@@ -134,6 +146,7 @@ class Engine {
   std::vector<Candidate> candidates_;
   std::vector<StepShare> shares_;  // of the step that runs
   std::vector<StateCopy> copies_;  // before it
+  std::vector<StateCopy> saves_;   // states kept after the step before, to be copied before these
 };
 
 }  // namespace pensieve::engine

@@ -101,8 +101,19 @@ class PagedPlan final : public Plan {
     return StepOutput{logits_, {}};
   }
 
+  // A recurrent model: its logits depend on what its slots hold, not on pages.
+  void keep_slots(std::int32_t count, std::uint32_t group) {
+    kept_.assign(static_cast<std::size_t>(count), {});
+    slot_group_ = group;
+  }
+
   Result<> copy_state(std::span<const StateCopy> copies) override {
     for (const StateCopy& copy : copies) {
+      if (!kept_.empty() && copy.group == slot_group_) {
+        kept_[static_cast<std::size_t>(copy.to)] = kept_[static_cast<std::size_t>(copy.from)];
+        ++copied_slots;
+        continue;
+      }
       std::copy_n(slots_.begin() + std::ptrdiff_t{copy.from} * page_tokens_, page_tokens_,
                   slots_.begin() + std::ptrdiff_t{copy.to} * page_tokens_);
       ++copied_pages;
@@ -116,7 +127,7 @@ class PagedPlan final : public Plan {
 
   std::vector<std::string> problems;
   std::set<std::int64_t> failing_submits, failing_waits, throwing_submits;  // by step
-  std::int64_t steps = 0, rows = 0, copied_pages = 0;
+  std::int64_t steps = 0, rows = 0, copied_pages = 0, copied_slots = 0;
   std::int32_t largest_step = 0;
   std::function<void(std::int32_t)> on_wait;  // with the rows of the step
 
@@ -134,7 +145,10 @@ class PagedPlan final : public Plan {
     for (std::int32_t row = batch.sequence_starts[at]; row < batch.sequence_starts[at + 1]; ++row, ++rows) {
       const std::int32_t position = batch.positions[static_cast<std::size_t>(row)];
       const std::int32_t token = batch.tokens[static_cast<std::size_t>(row)];
-      const std::uint64_t chain = chain_of(read_before(pages, position), token);
+      const std::uint64_t before =
+          kept_.empty() ? read_before(pages, position) : read_slot(batch.slots[at], position);
+      const std::uint64_t chain = chain_of(before, token);
+      if (!kept_.empty()) kept_[static_cast<std::size_t>(batch.slots[at])] = {position, token, chain};
       if (static_cast<std::size_t>(position / page_tokens_) >= pages.size()) {
         problems.push_back(fmt::format("position {} is beyond {} pages", position, pages.size()));
         continue;
@@ -160,6 +174,13 @@ class PagedPlan final : public Plan {
     }
     return chain;
   }
+  std::uint64_t read_slot(std::int32_t slot, std::int32_t position) {
+    const Slot& kept = kept_[static_cast<std::size_t>(slot)];
+    if (position == 0) return 0;
+    if (kept.position + 1 != position)
+      problems.push_back(fmt::format("position {} follows {} in slot {}", position, kept.position, slot));
+    return kept.chain;
+  }
   std::size_t slot_of(std::span<const std::int32_t> pages, std::int32_t position) const {
     return static_cast<std::size_t>(pages[static_cast<std::size_t>(position / page_tokens_)] * page_tokens_ +
                                     position % page_tokens_);
@@ -167,6 +188,8 @@ class PagedPlan final : public Plan {
 
   std::int32_t page_tokens_, step_rows_ = 0;
   std::vector<Slot> slots_;
+  std::vector<Slot> kept_;  // recurrent
+  std::uint32_t slot_group_ = 0;
   std::vector<float> logits_;
   std::set<std::size_t> written_;
 };

@@ -141,6 +141,8 @@ void Engine::fail_all(const Error& error) noexcept {
   generations_.clear();
   queued_ = 0;
   store_.reset();
+  slots_.reset();
+  saves_.clear();
   update_gauges();
 }
 
@@ -206,6 +208,7 @@ void Engine::leave(Sequence& sequence) {
     running_.erase(std::find(running_.begin(), running_.end(), &sequence));
   if (sequence.phase == Sequence::Phase::waiting) waiting_.erase(&sequence);
   store_.release_all(sequence.pages);
+  leave_slot(sequence);
   sequence.computed = sequence.published = 0;
 }
 

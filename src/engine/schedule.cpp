@@ -35,6 +35,8 @@ void Engine::schedule() {
     Sequence& sequence = share.admitted ? *candidates_[index].sequence : *running[index];
     if (!grow(sequence, share.rows)) continue;
     shares_.push_back({&sequence, share.rows});
+    if (share.admitted && sequence.restored_from >= 0)
+      copies_.push_back({slot_group_, sequence.restored_from, sequence.slot});
     if (!share.admitted || candidates_[index].copied_page < 0) continue;
     for (std::uint32_t group = 0; group < state_groups_; ++group) {
       copies_.push_back(
@@ -53,6 +55,7 @@ void Engine::schedule() {
 // Pages kept for choices that have not started are given up before anyone is preempted.
 StepPlan Engine::make_plan() {
   for (Sequence* sequence : running_) {
+    if (slots_.used()) break;  // recurrent state is not to be had in the middle
     if (sequence->length() - sequence->computed <= 1 || !reuses_cache(*sequence)) continue;
     const std::int32_t reached = store_.extend(0, sequence->tokens, sequence->computed, sequence->pages);
     count_cached(*sequence, reached);
@@ -78,7 +81,7 @@ void Engine::look_at_running() {
     SequenceState state{.length = sequence->length(),
                         .computed = sequence->computed,
                         .pages = static_cast<std::int32_t>(sequence->pages.size()),
-                        .row_limit = row_limit(*sequence)};
+                        .row_limit = row_limit(*sequence, sequence->computed, sequence->branch)};
     if (scarce) {
       state.own_pages = static_cast<std::int32_t>(
           std::count_if(sequence->pages.begin(), sequence->pages.end(),
@@ -106,7 +109,7 @@ void Engine::look_at_waiting() {
 Engine::Candidate Engine::candidate_for(Sequence& sequence, SequenceState& state) const {
   const Generation& generation = *sequence.generation;
   Candidate candidate{.sequence = &sequence};
-  state = {.length = sequence.length(), .row_limit = row_limit(sequence)};
+  state = {.length = sequence.length()};
   if (!sequence.started && !generation.fork_pages.empty()) {
     const std::int32_t shared = generation.prompt_length() - 1;
     const std::int32_t whole = shared / store_.page_tokens();
@@ -115,10 +118,12 @@ Engine::Candidate Engine::candidate_for(Sequence& sequence, SequenceState& state
     if (shared % store_.page_tokens() != 0) candidate.copied_page = generation.fork_pages.back();
   } else if (reuses_cache(sequence)) {
     CachedPrefix prefix = store_.match(0, sequence.tokens);
+    if (slots_.used()) trim_to_checkpoint(prefix, candidate.branch);
     candidate.computed = static_cast<std::int32_t>(prefix.pages.size()) * store_.page_tokens();
     candidate.pages = std::move(prefix.pages);
     state.idle_pages = prefix.idle;
   }
+  state.row_limit = row_limit(sequence, candidate.computed, candidate.branch);
   state.computed = candidate.computed;
   state.pages = static_cast<std::int32_t>(candidate.pages.size());
   return candidate;
@@ -135,9 +140,13 @@ bool Engine::publishes(const Sequence& sequence) const {
   return prefix_cache_ && sequence.generation->request.cache_prompt;
 }
 
-std::int32_t Engine::row_limit(const Sequence& sequence) const {
+std::int32_t Engine::row_limit(const Sequence& sequence, std::int32_t computed, std::int32_t branch) const {
   const Request& request = sequence.generation->request;
-  return request.prompt_logprobs && sequence.choice == 0 ? kLogprobRows : 0;
+  const std::int32_t limit = request.prompt_logprobs && sequence.choice == 0 ? kLogprobRows : 0;
+  if (!slots_.used()) return limit;
+  const std::int32_t stop = next_stop(sequence, computed, branch);
+  if (stop == 0) return limit;
+  return limit == 0 ? stop - computed : std::min(limit, stop - computed);
 }
 
 void Engine::admit(const Candidate& candidate) {
@@ -149,6 +158,7 @@ void Engine::admit(const Candidate& candidate) {
   for (const std::int32_t page : sequence.pages) store_.retain(page);
   sequence.computed = candidate.computed;
   sequence.published = static_cast<std::int32_t>(sequence.pages.size());
+  if (slots_.used()) enter_slot(sequence, candidate.branch);
   if (sequence.choice == 0) count_cached(sequence, candidate.computed);
   if (!sequence.started) announce(sequence);
 }
@@ -162,6 +172,7 @@ bool Engine::grow(Sequence& sequence, std::int32_t rows) {
       preempt(sequence);
       return false;
     }
+    if (slots_.used()) slots_.forget(page);  // its number is another's now
     sequence.pages.push_back(page);
   }
   return true;

@@ -36,6 +36,12 @@ struct Sequence {
   std::int32_t computed = 0;
   std::int32_t published = 0;  // whole pages that the prefix cache knows
 
+  // Of models with recurrent state, while it runs (recurrence.cpp).
+  std::int32_t slot = -1;           // where its state is
+  std::int32_t restored_from = -1;  // the slot whose content it begins with
+  std::int32_t branch = 0;          // tokens that others have in common with it, as its pages told
+  std::int32_t answer_page = -1;    // the page of its answer that a state is kept with
+
   bool started = false;                       // has been admitted once, Started is sent
   double started_at = 0, first_token_at = 0;  // milliseconds of the engine's clock
   Emitter emitter;

@@ -230,6 +230,35 @@ TEST(Simulation, WithoutPrefixCache) {
   EXPECT_EQ(simulation.world().counters.read().cached_tokens, 0U);
 }
 
+// Slots for a few sequences more than run: checkpoints come and go all the time.
+TEST(Simulation, RecurrentState) {
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    WorldOptions options;
+    options.pages = 24 + static_cast<std::int32_t>(seed) * 8;
+    options.slots = 3 + 4 * static_cast<std::int32_t>(seed);
+    options.engine.parallel = 4;
+    Simulation simulation(options, seed);
+    simulation.run(2000);
+    const StateSlots& slots = simulation.world().engine->slots();
+    EXPECT_EQ(slots.free_count() + slots.checkpoints(), options.slots) << "slots leak";
+    EXPECT_GT(simulation.world().plan->copied_slots, 100);
+    EXPECT_GT(simulation.world().counters.read().cached_tokens, 1000U);
+  }
+}
+
+TEST(Simulation, RecurrentStateOnAFailingDevice) {
+  WorldOptions options;
+  options.pages = 40;
+  options.slots = 9;
+  Simulation simulation(options, 10);
+  simulation.failures_expected = true;
+  for (std::int64_t step = 20; step < 2000; step += 37) {
+    (step % 2 == 0 ? simulation.world().plan->failing_submits : simulation.world().plan->failing_waits)
+        .insert(step);
+  }
+  simulation.run(2000);
+}
+
 TEST(Simulation, FailingDevice) {
   WorldOptions options;
   options.pages = 40;

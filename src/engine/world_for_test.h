@@ -84,6 +84,7 @@ class RecordingSink final : public ReplySink {
 struct WorldOptions {
   std::int32_t pages = 64, page_tokens = 4;
   std::int64_t context = 64;
+  std::int32_t slots = 0;  // > 0: a recurrent model
   Options engine{.parallel = 4, .queue = 8, .step_rows = 16};
 };
 
@@ -93,7 +94,10 @@ struct World {
     graph.state_groups = 1;
     auto owned = std::make_unique<PagedPlan>(options.pages, options.page_tokens);
     plan = owned.get();
-    Capacity capacity{{.page_tokens = options.page_tokens, .page_count = options.pages}, options.context};
+    if (options.slots > 0) plan->keep_slots(options.slots, graph.slot_group());
+    Capacity capacity{
+        {.page_tokens = options.page_tokens, .page_count = options.pages, .slot_count = options.slots},
+        options.context};
     engine = std::make_unique<Engine>(
         graph, tokenizer, DeviceInfo{}, std::move(owned), capacity, options.engine, [this] { return now; },
         counters);

@@ -224,6 +224,7 @@ Activation activation_of(const ActivateParams& params) {
     case ActivateParams::Kind::tanh:
       return Activation::tanh;
     case ActivateParams::Kind::silu_clamped:
+    case ActivateParams::Kind::identity:
       break;
   }
   return Activation::none;

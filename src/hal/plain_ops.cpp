@@ -53,6 +53,10 @@ std::string beyond_plain(const Graph& graph, const Node& node) {
     case Op::slice:
     case Op::join:
       return "parts of heads";
+    case Op::conv:
+    case Op::scan:
+    case Op::delta:
+      return "recurrent state";
     case Op::add:
     case Op::scale:
     case Op::select_rows:

@@ -68,7 +68,9 @@ Value GraphBuilder::norm(Value x, const std::string& name, NormParams::Kind kind
   // Some models keep a weight for each head; only the tensor's size can tell.
   const bool own = group != x.width() && tensors_.elements(name + ".weight") == x.width();
   const std::vector<std::int64_t> shape{own ? x.width() : group};
-  std::vector<std::uint32_t> weights{weight(name + ".weight", shape)};
+  // Converters have left the end away from some norms' names.
+  const bool bare = !tensors_.contains(name + ".weight") && tensors_.contains(name);
+  std::vector<std::uint32_t> weights{weight(bare ? name : name + ".weight", shape)};
   if (const std::string bias = name + ".bias"; tensors_.contains(bias))
     weights.push_back(weight(bias, shape));
   const NormParams params{.kind = kind, .epsilon = config_.norm_epsilon, .group_width = group};
@@ -119,6 +121,15 @@ Value GraphBuilder::rms_norm(Value x, std::string_view name) {
 
 Value GraphBuilder::layer_norm(Value x, std::string_view name) {
   return norm(x, std::string(name), NormParams::Kind::layer);
+}
+
+Value GraphBuilder::plain_norm(Value x, float epsilon) {
+  const NormParams params{.kind = NormParams::Kind::rms, .epsilon = epsilon, .group_width = x.head_width_};
+  return add_node(params, {x}, {}, x.width(), x.head_width_);
+}
+
+Value GraphBuilder::multiply(Value a, Value b) {
+  return add_node(ActivateParams{Activate::identity}, {a, b}, {}, b.width(), b.head_width_);
 }
 
 Value GraphBuilder::activate(Value x, ActivateParams params) {

@@ -68,6 +68,16 @@ class Layer {
   // Over the sequence so far, as far as the layer's window reaches; with the layer's "attn_sinks" where there
   // are any.
   Value attention(Value q, Value k, Value v) const;
+  // Rows of a tensor that is several: [first, first + count) of `all`.
+  struct RowRange {
+    std::int64_t first = 0, count = 0, all = 0;
+  };
+  Value linear_rows(Value x, std::string_view name, RowRange rows) const;
+  // Each with a recurrent state of its own. conv: over each column, with those rows of "NAME.weight" and of
+  // its bias. scan: weights "ssm_a", "ssm_dt.bias", "ssm_d". delta: "ssm_a", "ssm_dt.bias".
+  Value conv(Value x, std::string_view name, std::int64_t taps, RowRange rows) const;
+  Value scan(Value x, Value b, Value c, Value dt, const ScanParams& params) const;
+  Value delta(Value q, Value k, Value v, Value a, Value b, const DeltaParams& params) const;
   // features: columns of the result; 0 means the model's width.
   Value linear(Value x, std::string_view name, std::int64_t features = 0) const;
   // A matrix for each of `blocks` pieces of the row: "NAME.weight" is [blocks, features / blocks, columns].
@@ -129,6 +139,8 @@ class GraphBuilder {
   Value embed_first(std::string_view name, std::int64_t rows);
   Value rms_norm(Value x, std::string_view name);
   Value layer_norm(Value x, std::string_view name);
+  Value plain_norm(Value x, float epsilon);  // root mean square of each head, no weight
+  Value multiply(Value a, Value b);          // column by column
   Value activate(Value x, ActivateParams params);
   Value gate(Value gate, Value x, ActivateParams params);  // f(gate) * x; a gate may be narrower than x
   Value soft_cap(Value x, float cap);                      // cap * tanh(x / cap); x itself where the cap is 0
@@ -154,6 +166,8 @@ class GraphBuilder {
   Layer begin_layer(std::size_t index);
   Value add_node(OpParams params, std::vector<Value> inputs, std::vector<std::uint32_t> weights,
                  std::int64_t width, std::int64_t head_width = 0);
+  Value add_recurrent(OpParams params, std::vector<Value> inputs, std::vector<std::uint32_t> weights,
+                      std::int64_t width, std::int64_t elements);
   std::uint32_t weight(const std::string& name, std::vector<std::int64_t> shape, Part part = {0, 0});
   Value linear(Value x, const std::string& name, std::int64_t features, std::int64_t head_width = 0,
                Part part = {0, 0});

@@ -11,13 +11,16 @@ namespace pensieve::model {
 
 enum class HfChange : std::uint8_t {
   none,
-  transposed,   // stored as [in, out]
-  fused_heads,  // rows come head by head: q, k, v of the first, of the second, ...
-  halves,       // a stack of experts, each gate over up
-  unused,       // the graph does without it
+  transposed,    // stored as [in, out]
+  fused_heads,   // rows come head by head: q, k, v of the first, of the second, ...
+  halves,        // a stack of experts, each gate over up
+  unused,        // the graph does without it
+  kept,          // as it is, where others of its kind change
+  negated_power  // -e^x of what is stored
 };
 
-// `from` is a tensor's name below its layer (or below the model), without ".weight" or ".bias".
+// `from` is a tensor's name below its layer (or below the model), without ".weight" or ".bias". `to` is one
+// without them too, unless it has a dot: then it is the whole name, of which a dot at the end is no part.
 struct HfTensor {
   std::string_view from, to;
   HfChange change = HfChange::none;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -80,18 +81,22 @@ void read_pooling(HyperParameters& from, TransformerConfig& config) {
   config.pooling = kPoolings[from.integer("pooling_type", none_stated, {0, 4})];
 }
 
-void read_layers(HyperParameters& from, TransformerConfig& config) {
+void read_layers(HyperParameters& from, Attends attends, TransformerConfig& config) {
+  const bool all = attends == Attends::all_layers;
+  const double fewest = all ? 1 : 0;
   const std::int64_t count = from.required_integer("block_count", {1, kMostLayers});
-  const std::vector<std::int64_t> heads = from.per_layer("attention.head_count", {}, count, {1, kMostHeads});
+  const std::vector<std::int64_t> absent(all ? 0 : static_cast<std::size_t>(count), 0);
+  const std::vector<std::int64_t> heads =
+      from.per_layer("attention.head_count", absent, count, {fewest, kMostHeads});
   const std::vector<std::int64_t> kv_heads =
-      from.per_layer("attention.head_count_kv", heads, count, {1, kMostHeads});
+      from.per_layer("attention.head_count_kv", heads, count, {fewest, kMostHeads});
   const std::vector<std::int64_t> feed_forward =
-      from.per_layer("feed_forward_length", {}, count, {1, kWidest * 8});
+      from.per_layer("feed_forward_length", absent, count, {fewest, kWidest * 8});
   config.layers.resize(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     config.layers[i] =
         LayerConfig{.heads = heads[i], .kv_heads = kv_heads[i], .feed_forward = feed_forward[i]};
-    if (heads[i] % kv_heads[i] != 0) {
+    if (kv_heads[i] > 0 && (heads[i] == 0 || heads[i] % kv_heads[i] != 0)) {
       from.fault(fmt::format("layer {} has {} heads, which {} key heads cannot share evenly", i, heads[i],
                              kv_heads[i]));
       return;
@@ -100,7 +105,13 @@ void read_layers(HyperParameters& from, TransformerConfig& config) {
 }
 
 void read_heads(HyperParameters& from, TransformerConfig& config) {
-  const std::int64_t heads = config.layers.front().heads;
+  std::int64_t heads = 0;
+  for (const LayerConfig& layer : config.layers) heads = std::max(heads, layer.heads);
+  if (heads == 0) {  // nothing attends: widths that ask nothing of anyone
+    config.key_width = config.value_width = 2;
+    config.attention_scale = 1.0F;
+    return;
+  }
   const bool divides = config.width % heads == 0;
   const std::int64_t usual = divides ? config.width / heads : 1;
   config.key_width = from.integer("attention.key_length", usual, {1, kWidestHead});
@@ -217,7 +228,7 @@ Result<> HyperParameters::check() const {
               "model_invalid");
 }
 
-Result<TransformerConfig> TransformerConfig::read(const Metadata& metadata) {
+Result<TransformerConfig> TransformerConfig::read(const Metadata& metadata, Attends attends) {
   TransformerConfig config;
   Result<std::optional<std::string>> architecture = metadata.text("general.architecture");
   if (!architecture) return tl::unexpected(std::move(architecture).error());
@@ -226,7 +237,7 @@ Result<TransformerConfig> TransformerConfig::read(const Metadata& metadata) {
   HyperParameters from(metadata, config.architecture);
   config.context = from.required_integer("context_length", {1, 1 << 28});
   config.width = from.required_integer("embedding_length", {1, kWidest});
-  read_layers(from, config);
+  read_layers(from, attends, config);
   read_heads(from, config);
   read_vocabulary(metadata, from, config);
   config.rope.head_width = config.key_width;
@@ -253,6 +264,7 @@ Result<TransformerConfig> TransformerConfig::read(const Metadata& metadata) {
     config.listed_period_ = from.integer("attention.sliding_window_pattern", 0, {0, kMostLayers});
   config.listed_rotations_ = from.flags("rope.layers");
   config.pairs_are_halves_ = from.text("rope.pairing", "") == "halves";
+  config.is_folder_ = from.has("embedding_rows");
   if (Result<> sound = from.check(); !sound) return tl::unexpected(std::move(sound).error());
   return config;
 }

@@ -48,11 +48,12 @@ class HyperParameters {
 };
 
 struct LayerConfig {
-  std::int64_t heads = 0, kv_heads = 0, feed_forward = 0;
-  std::int64_t window = 0;  // tokens seen back; 0: all
-  bool rotates = true;      // false: keys and queries know no positions (NoPE)
-  float rope_base = 0.0F;   // 0: that of the model
-  bool stretched = true;    // false: rope scaling is for other layers
+  std::int64_t heads = 0, kv_heads = 0, feed_forward = 0;  // kv_heads 0: the layer does not attend
+  std::int64_t window = 0;                                 // tokens seen back; 0: all
+  bool rotates = true;                                     // false: keys and queries know no positions (NoPE)
+  float rope_base = 0.0F;                                  // 0: that of the model
+  bool stretched = true;                                   // false: rope scaling is for other layers
+  bool attends() const { return kv_heads > 0; }
 };
 
 struct ExpertsConfig {
@@ -61,6 +62,9 @@ struct ExpertsConfig {
   std::int64_t dense_layers = 0;  // the first ones have no experts
   RouteParams route;
 };
+
+// Whether each layer must have heads and a feed-forward part, or recurrent ones may do without.
+enum class Attends : std::uint8_t { all_layers, some_layers };
 
 struct TransformerConfig {
   std::string architecture;
@@ -81,9 +85,11 @@ struct TransformerConfig {
   Pooling pooling = Pooling::none;
   ExpertsConfig experts;
 
-  static Result<TransformerConfig> read(const Metadata& metadata);
+  static Result<TransformerConfig> read(const Metadata& metadata, Attends attends = Attends::all_layers);
   // Pairs as the architecture says it; SafeTensors folders keep the pairs that converters to GGUF permute.
   void set_pairing(RopeParams::Pairing in_gguf);
+  // A SafeTensors folder, which keeps orders of rows that converters to GGUF change.
+  bool is_folder() const { return is_folder_; }
   // All layers but each period-th see only the window. Files that list their layers overrule the period.
   void set_windows(std::int64_t period);
   // Every period-th layer does without positions; lists overrule here too.
@@ -92,7 +98,7 @@ struct TransformerConfig {
  private:
   std::vector<bool> listed_windows_, listed_rotations_;
   std::int64_t listed_period_ = 0;
-  bool pairs_are_halves_ = false;
+  bool pairs_are_halves_ = false, is_folder_ = false;
 };
 
 }  // namespace pensieve::model

@@ -40,7 +40,15 @@ std::vector<std::int64_t> tensor_shape(const WeightSpec& spec) {
 // Files write [n] also as [1, n] or [n, 1], and a vector for each head as [heads, n].
 bool same_shape(std::vector<std::int64_t> found, const std::vector<std::int64_t>& wanted) {
   if (wanted.size() == 1) return product(found) == wanted.front();
-  while (found.size() > wanted.size() && found.front() == 1) found.erase(found.begin());
+  if (found.size() <= wanted.size()) return found == wanted;
+  // Sizes of 1 may stand anywhere: convolutions of single columns are [columns, 1, taps].
+  for (std::size_t i = 0; i < found.size() && found.size() > wanted.size();) {
+    if (found[i] == 1 && (i >= wanted.size() || wanted[i] != 1)) {
+      found.erase(found.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
   return found == wanted;
 }
 

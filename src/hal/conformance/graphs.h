@@ -32,6 +32,10 @@ class GraphWriter {
                         bool biases);
   std::uint32_t slice(std::uint32_t in, SliceParams params);
   std::uint32_t join(std::uint32_t a, std::uint32_t b, JoinParams params);
+  // Each with a recurrent state of its own. Weights "taps"; "decay", "step", "skip"; "decay", "step".
+  std::uint32_t conv(std::uint32_t in, std::int64_t taps, bool bias);
+  std::uint32_t scan(std::uint32_t x, std::uint32_t b, std::uint32_t c, std::uint32_t dt, ScanParams params);
+  std::uint32_t delta(const std::vector<std::uint32_t>& qkvab, DeltaParams params);
   std::uint32_t add(std::uint32_t a, std::uint32_t b);
   std::uint32_t scale(std::uint32_t in, float factor);
   std::uint32_t select_rows(std::uint32_t in);
@@ -45,6 +49,7 @@ class GraphWriter {
   std::uint32_t append(OpParams params, std::vector<std::uint32_t> inputs, std::vector<std::uint32_t> weights,
                        ValueSpec output, std::int32_t state = -1);
   std::uint32_t weight(std::string name, std::vector<std::int64_t> shape);
+  std::int32_t slot(std::int64_t elements);
   std::int64_t width(std::uint32_t value) const { return graph_.values[value].width; }
   Rows rows(std::uint32_t value) const { return graph_.values[value].rows; }
   Graph graph_;
@@ -60,5 +65,7 @@ struct LlamaShape {
   RopeParams rope{.base = 10000.0F};
 };
 Graph llama_graph(const LlamaShape& shape);
+// One layer of each recurrent op and one of attention.
+Graph hybrid_graph(std::int64_t vocabulary);
 
 }  // namespace pensieve::hal::conformance

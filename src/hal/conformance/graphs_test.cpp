@@ -98,6 +98,36 @@ std::uint32_t GraphWriter::activate_gated(std::uint32_t in, std::uint32_t gated,
   return append(ActivateParams{kind}, {in, gated}, {}, {width(in), rows(in)});
 }
 
+std::int32_t GraphWriter::slot(std::int64_t elements) {
+  StateSpec state;
+  state.kind = StateSpec::Kind::recurrent;
+  state.sequence_elements = elements;
+  graph_.states.push_back(state);
+  return static_cast<std::int32_t>(graph_.states.size() - 1);
+}
+
+std::uint32_t GraphWriter::conv(std::uint32_t in, std::int64_t taps, bool bias) {
+  std::vector<std::uint32_t> weights{weight("taps", {width(in), taps})};
+  if (bias) weights.push_back(weight("taps.bias", {width(in)}));
+  return append(ConvParams{taps}, {in}, std::move(weights), {width(in), Rows::batch},
+                slot(width(in) * (taps - 1)));
+}
+
+std::uint32_t GraphWriter::scan(std::uint32_t x, std::uint32_t b, std::uint32_t c, std::uint32_t dt,
+                                ScanParams params) {
+  std::vector<std::uint32_t> weights{weight("decay", {params.heads}), weight("step", {params.heads}),
+                                     weight("skip", {params.heads})};
+  return append(params, {x, b, c, dt}, std::move(weights), {width(x), Rows::batch},
+                slot(width(x) * params.state_width));
+}
+
+std::uint32_t GraphWriter::delta(const std::vector<std::uint32_t>& qkvab, DeltaParams params) {
+  std::vector<std::uint32_t> weights{weight("decay", {params.value_heads}),
+                                     weight("step", {params.value_heads})};
+  return append(params, qkvab, std::move(weights), {width(qkvab[2]), Rows::batch},
+                slot(width(qkvab[2]) * params.key_width));
+}
+
 std::uint32_t GraphWriter::add(std::uint32_t a, std::uint32_t b) {
   return append(AddParams{}, {a, b}, {}, {width(a), rows(a)});
 }
@@ -151,6 +181,33 @@ Graph llama_graph(const LlamaShape& shape) {
   return g.finish(g.linear(x, shape.vocabulary, "output"));
 }
 
+Graph hybrid_graph(std::int64_t vocabulary) {
+  GraphWriter g(vocabulary);
+  const NormParams row_norm{NormParams::Kind::rms, 1e-5F, 64};
+  std::uint32_t x = g.embed(64);
+  g.begin_layer();
+  x = g.add(x, g.conv(g.linear(x, 64, "short"), 3, true));
+  g.begin_layer();
+  std::uint32_t in = g.norm(x, row_norm, "scan_norm", 1);
+  const ScanParams scan{4, 24, 2, 16};
+  const std::uint32_t inner = g.activate(g.conv(g.linear(in, 96, "x"), 4, false), ActivateParams::Kind::silu);
+  const std::uint32_t b = g.linear(in, 32, "b"), c = g.linear(in, 32, "c"), dt = g.linear(in, 4, "dt");
+  x = g.add(x, g.linear(g.scan(inner, b, c, dt, scan), 64, "scan_out"));
+  g.begin_layer();
+  in = g.norm(x, row_norm, "delta_norm", 1);
+  const NormParams unit{NormParams::Kind::rms, 1e-6F, 16};
+  const std::uint32_t q = g.norm(g.linear(in, 32, "dq"), unit, "", 0),
+                      k = g.scale(g.norm(g.linear(in, 32, "dk"), unit, "", 0), 0.25F);
+  const std::uint32_t v = g.linear(in, 80, "dv"), a = g.linear(in, 4, "a"), w = g.linear(in, 4, "w");
+  x = g.add(x, g.linear(g.delta({q, k, v, a, w}, {2, 4, 16, 20}), 64, "delta_out"));
+  g.begin_layer();
+  in = g.norm(x, row_norm, "attn_norm", 1);
+  const std::uint32_t query = g.linear(in, 64, "q"), key = g.linear(in, 32, "k"),
+                      value = g.linear(in, 32, "v");
+  x = g.add(x, g.linear(g.attention(query, key, value, {2, 1, 32, 32, 0.18F}), 64, "attn_out"));
+  return g.finish(g.linear(g.norm(g.select_rows(x), row_norm, "out_norm", 1), vocabulary, "output"));
+}
+
 namespace {
 
 TEST(ConformanceGraphs, AreWellFormed) {
@@ -163,6 +220,8 @@ TEST(ConformanceGraphs, AreWellFormed) {
   EXPECT_TRUE(checked) << checked.error().what;
   EXPECT_EQ(graph.state_groups, 2U);
   EXPECT_EQ(graph.layer_cuts.size(), 2U);
+  const auto hybrid = validate(hybrid_graph(96));
+  EXPECT_TRUE(hybrid) << hybrid.error().what;
 }
 
 }  // namespace

@@ -12,10 +12,12 @@ struct InvarianceCase {
   Target target;
   const Codec* codec = nullptr;
   std::string kv;
+  bool hybrid = false;  // with recurrent state
 };
 
 std::string name_of(const InvarianceCase& c) {
-  return std::string(c.codec->name) + "_kv_" + c.kv + "_" + c.target.name();
+  return std::string(c.hybrid ? "hybrid_" : "") + std::string(c.codec->name) + "_kv_" + c.kv + "_" +
+         c.target.name();
 }
 void PrintTo(const InvarianceCase& c, std::ostream* out) {
   *out << name_of(c);
@@ -25,6 +27,7 @@ constexpr std::size_t kLength = 45;  // tokens: two pages and a part of a third
 constexpr std::int64_t kVocabulary = 96;
 
 TestModel model_of(const InvarianceCase& c) {
+  if (c.hybrid) return make_model(hybrid_graph(kVocabulary), *c.codec, 8);
   LlamaShape shape;
   shape.vocabulary = kVocabulary;
   shape.window = 20;
@@ -53,9 +56,15 @@ std::vector<InvarianceCase> cases() {
       if (linear.op() != Op::linear || backend == nullptr || !backend->supports(graph, linear, codec))
         continue;
       if (std::find(kPaths.begin(), kPaths.end(), codec->name) == kPaths.end()) continue;
-      all.push_back({target, codec, "f16"});
+      all.push_back({target, codec, "f16", false});
     }
-    for (const char* kv : {"f32", "q8_0"}) all.push_back({target, find_codec("q4_1"), kv});
+    const Graph hybrid = hybrid_graph(kVocabulary);
+    const Codec* f32 = find_codec("f32");
+    const bool recurs = backend != nullptr &&
+                        std::all_of(hybrid.nodes.begin(), hybrid.nodes.end(),
+                                    [&](const Node& node) { return backend->supports(hybrid, node, f32); });
+    if (recurs) all.push_back({target, f32, "f16", true});
+    for (const char* kv : {"f32", "q8_0"}) all.push_back({target, find_codec("q4_1"), kv, false});
   }
   return all;
 }
@@ -132,10 +141,11 @@ class BatchInvariance : public testing::TestWithParam<InvarianceCase> {
     const auto s = session(2);
     s->step({{0, part(tokens_, 0, 32)}});
     s->fork(0, 1, 32);
-    s->save_and_restore(0, 2, 20);                      // ends within a page
+    const std::size_t saved = GetParam().hybrid ? 32 : 20;  // 20 ends within a page
+    s->save_and_restore(0, 2, static_cast<std::int32_t>(saved));
     s->step({{0, random_tokens(13, kVocabulary, 9)}});  // the original goes another way
     expect_rows(s->step({{1, part(tokens_, 32, kLength)}}), 32);
-    expect_rows(s->step({{2, part(tokens_, 20, kLength)}}), 20);
+    expect_rows(s->step({{2, part(tokens_, saved, kLength)}}), saved);
   }
 
   std::vector<std::int32_t> tokens_ = random_tokens(kLength, kVocabulary, 21);

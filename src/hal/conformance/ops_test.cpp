@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "hal/conformance/graphs.h"
@@ -34,7 +35,8 @@ void add_element_cases(std::vector<OpCase>& cases) {
   const std::vector<std::pair<std::string, Activation>> kinds{{"silu", Activation::silu},
                                                               {"gelu", Activation::gelu},
                                                               {"gelu_tanh", Activation::gelu_tanh},
-                                                              {"relu", Activation::relu}};
+                                                              {"relu", Activation::relu},
+                                                              {"identity", Activation::identity}};
   for (const auto& entry : kinds) {
     const Activation kind = entry.second;
     cases.push_back(on_rows("activate_" + entry.first, 77, [kind](GraphWriter& g, std::uint32_t x) {
@@ -184,6 +186,44 @@ void add_latent_cases(std::vector<OpCase>& cases) {
   cases.push_back({"latent_attention_with_sinks", [] { return latent_graph(); }, "f32", 0, {1e-5, 0}});
 }
 
+Graph conv_graph(std::int64_t width, std::int64_t taps, bool bias) {
+  GraphWriter g(width);
+  return g.finish(g.conv(g.embed(width), taps, bias));
+}
+
+Graph scan_graph(ScanParams params) {
+  GraphWriter g(params.heads * params.head_width);
+  const std::uint32_t x = g.embed(params.heads * params.head_width);
+  const std::int64_t shared = params.groups * params.state_width;
+  const std::uint32_t b = g.linear(x, shared, "b"), c = g.linear(x, shared, "c");
+  return g.finish(g.scan(x, b, c, g.linear(x, params.heads, "dt"), params));
+}
+
+Graph delta_graph(DeltaParams params) {
+  GraphWriter g(params.value_heads * params.value_width);
+  const std::uint32_t x = g.embed(params.value_heads * params.value_width);
+  const std::int64_t keys = params.key_heads * params.key_width;
+  const NormParams unit{NormParams::Kind::rms, 1e-6F, params.key_width};
+  const float scale = 1.0F / std::sqrt(static_cast<float>(params.key_width));
+  const std::uint32_t q = g.scale(g.norm(g.linear(x, keys, "q"), unit, "", 0), scale);
+  const std::uint32_t k = g.scale(g.norm(g.linear(x, keys, "k"), unit, "", 0), scale);
+  const std::uint32_t a = g.linear(x, params.value_heads, "a"), b = g.linear(x, params.value_heads, "b");
+  return g.finish(g.delta({q, k, x, a, b}, params));
+}
+
+void add_recurrent_cases(std::vector<OpCase>& cases) {
+  cases.push_back({"conv", [] { return conv_graph(96, 4, true); }});
+  cases.push_back({"conv_odd", [] { return conv_graph(77, 3, false); }});
+  cases.push_back({"conv_of_two", [] { return conv_graph(130, 2, true); }});
+  cases.push_back({"scan", [] { return scan_graph({4, 24, 2, 16}); }});
+  cases.push_back({"scan_wide_heads", [] { return scan_graph({2, 80, 1, 128}); }});
+  cases.push_back({"scan_limited_steps", [] { return scan_graph({3, 17, 3, 8, 0.5F, 1.0F}); }});
+  cases.push_back({"delta", [] { return delta_graph({2, 4, 16, 24}); }});
+  cases.push_back({"delta_tiled", [] { return delta_graph({2, 6, 32, 16, true}); }});
+  cases.push_back({"delta_wide_values", [] { return delta_graph({2, 2, 20, 72}); }});
+  cases.push_back({"hybrid", [] { return hybrid_graph(96); }, "f32", 0, {1e-4, 0}});
+}
+
 bool runs_on(const Backend& backend, const Graph& graph) {
   const Codec* f32 = find_codec("f32");
   return std::all_of(graph.nodes.begin(), graph.nodes.end(),
@@ -207,6 +247,7 @@ std::vector<Case> cases() {
   add_attention_cases(ops);
   add_expert_cases(ops);
   add_latent_cases(ops);
+  add_recurrent_cases(ops);
   std::vector<Case> all;
   for (const Target& target : targets()) {
     const std::unique_ptr<Backend> backend = target.open(1);

@@ -62,7 +62,8 @@ class Session {
 
   // One batch; sequences continue where they stopped. Page numbers are handed out in a shuffled order.
   Logits step(const std::vector<Piece>& pieces);
-  // Sequence `to` (new) continues after the first `tokens` tokens of `from`, with copies of its pages.
+  // Sequence `to` (new) continues after the first `tokens` tokens of `from`, with copies of its pages. Of a
+  // recurrent model, all of its tokens: such state does not go back.
   void fork(int from, int to, std::int32_t tokens);
   // Saves the pages of `from` and restores them under other numbers as the new sequence `to`.
   void save_and_restore(int from, int to, std::int32_t tokens);
@@ -72,7 +73,7 @@ class Session {
 
  private:
   struct Sequence {
-    std::int32_t length = 0;
+    std::int32_t length = 0, slot = -1;
     std::vector<std::vector<std::int32_t>> pages;  // [state groups]
   };
   Session() = default;

@@ -48,9 +48,9 @@ std::vector<unsigned char> random_weight(const Codec& codec, std::size_t rows, s
   return bytes;
 }
 
-// Norm weights, biases and frequency factors: around one, so that none vanishes.
-std::vector<unsigned char> random_vector(std::size_t elements, std::mt19937& random) {
-  std::uniform_real_distribution<float> uniform(0.5F, 1.5F);
+// Norm weights, biases and frequency factors: around one, so that none vanishes. Rates of decay: negative.
+std::vector<unsigned char> random_vector(std::size_t elements, bool decay, std::mt19937& random) {
+  std::uniform_real_distribution<float> uniform(decay ? -0.5F : 0.5F, decay ? -0.01F : 1.5F);
   std::vector<float> values(elements);
   for (float& value : values) value = uniform(random);
   std::vector<unsigned char> bytes(elements * sizeof(float));
@@ -79,7 +79,7 @@ TestModel make_model(Graph graph, const Codec& codec, std::uint32_t seed, const 
     const auto columns = static_cast<std::size_t>(spec.shape.back());
     model.codecs.push_back(stored);
     model.bytes.push_back(spec.shape.size() == 1
-                              ? random_vector(columns, random)
+                              ? random_vector(columns, spec.name == "decay", random)
                               : random_weight(*stored, rows_of(spec), columns, is_table, random));
   }
   model.graph = std::move(graph);
@@ -113,7 +113,7 @@ std::unique_ptr<Session> Session::open(const Target& target, const TestModel& mo
     return nullptr;
   }
   session->weights_ = upload(*session->backend_, model, session->buffers_);
-  const PlanOptions plan_options{options.page_tokens, options.page_count,    0,
+  const PlanOptions plan_options{options.page_tokens, options.page_count,    options.max_sequences,
                                  options.max_rows,    options.max_sequences, find_codec(options.kv)};
   auto plan = session->backend_->compile(Segment::whole(model.graph), session->weights_, plan_options);
   if (!plan) {
@@ -136,6 +136,7 @@ Session::Sequence& Session::sequence(int id) {
   if (made) {
     found->second.length = options_.first_position;
     found->second.pages.resize(free_pages_.size());
+    found->second.slot = options_.max_sequences - static_cast<std::int32_t>(sequences_.size());
   }
   return found->second;
 }
@@ -152,7 +153,7 @@ void Session::grow(Sequence& sequence, std::int32_t length) {
 }
 
 Logits Session::step(const std::vector<Piece>& pieces) {
-  std::vector<std::int32_t> tokens, positions, starts{0}, output_rows;
+  std::vector<std::int32_t> tokens, positions, starts{0}, output_rows, slots;
   std::vector<std::vector<std::int32_t>> pages(free_pages_.size()), page_starts(free_pages_.size(), {0});
   for (const Piece& piece : pieces) {
     Sequence& continued = sequence(piece.sequence);
@@ -163,6 +164,7 @@ Logits Session::step(const std::vector<Piece>& pieces) {
       positions.push_back(continued.length++);
     }
     starts.push_back(static_cast<std::int32_t>(tokens.size()));
+    slots.push_back(continued.slot);
     grow(continued, continued.length);
     for (std::size_t group = 0; group < pages.size(); ++group) {
       pages[group].insert(pages[group].end(), continued.pages[group].begin(), continued.pages[group].end());
@@ -178,6 +180,7 @@ Logits Session::step(const std::vector<Piece>& pieces) {
   batch.sequence_starts = starts;
   batch.page_tables = tables;
   batch.output_rows = output_rows;
+  if (model_->graph.slot_elements() > 0) batch.slots = slots;
   const std::vector<Draw> draws(output_rows.size(), Draw{.wants_logits = true});
   batch.draws = draws;
   if (auto submitted = plan_->submit(batch, {}, {}); !submitted) {
@@ -208,6 +211,8 @@ void Session::fork(int from, int to, std::int32_t tokens) {
       copies.push_back({group, sequence(from).pages[group][i], made.pages[group][i]});
     }
   }
+  if (model_->graph.slot_elements() > 0)
+    copies.push_back({model_->graph.slot_group(), sequence(from).slot, made.slot});
   const auto copied = plan_->copy_state(copies);
   EXPECT_TRUE(copied) << copied.error().what;
 }
@@ -226,6 +231,12 @@ void Session::save_and_restore(int from, int to, std::int32_t tokens) {
       EXPECT_TRUE(restored) << restored.error().what;
     }
   }
+  if (model_->graph.slot_elements() == 0) return;
+  const std::uint32_t slots = model_->graph.slot_group();
+  std::vector<std::byte> state(plan_->page_bytes(slots));
+  EXPECT_GT(state.size(), 0U);
+  EXPECT_TRUE(plan_->save_page(slots, sequence(from).slot, state));
+  EXPECT_TRUE(plan_->restore_page(slots, made.slot, state));
 }
 
 std::vector<std::int32_t> random_tokens(std::size_t count, std::int64_t vocabulary, std::uint32_t seed) {

@@ -110,6 +110,9 @@ Result<> CpuPlan::build(std::span<const Weight> weights, int threads) {
   auto kv = KvStore::open(graph_, states, options_, kernels_.lanes);
   if (!kv) return tl::unexpected(kv.error());
   kv_ = std::move(*kv);
+  auto slots = SlotStore::open(segment_, options_);
+  if (!slots) return tl::unexpected(slots.error());
+  slots_ = std::move(*slots);
   auto store = WeightStore::open(segment_, weights, kernels_, *pool_);
   if (!store) return tl::unexpected(store.error());
   weights_ = std::move(*store);
@@ -307,7 +310,8 @@ Result<MemoryEstimate> CpuPlan::estimate(const Kernels& kernels, int threads, co
     return tl::unexpected(checked.error());
   const auto state = KvStore::bytes_of(*segment.graph, states_of(segment), options, kernels.lanes);
   if (!state) return tl::unexpected(state.error());
-  MemoryEstimate estimate{WeightStore::estimate(segment, weights, kernels), *state, 0};
+  MemoryEstimate estimate{WeightStore::estimate(segment, weights, kernels),
+                          *state + SlotStore::bytes_of(segment, options), 0};
   for (const Weight& weight : weights) {
     if (weight.codec == nullptr || weight.shape.empty())
       return fail(Error::Code::invalid, "a weight without codec or shape");

@@ -56,6 +56,8 @@ void CpuPlan::run_phase(std::size_t index, int worker) {
     const Node& node = graph_.nodes[other.node];
     if (node.op() == Op::experts) return run_experts(node, worker);
     if (node.op() == Op::linear) return run_blocks(node, worker);
+    if (node.op() == Op::conv || node.op() == Op::scan || node.op() == Op::delta)
+      return run_recurrent(node, worker);
     float* space = scratch_[static_cast<std::size_t>(worker)].row;
     pool_->stage(worker, pool_->workers(), [&](int part) { run_node(other, part, space); });
   }
@@ -80,6 +82,7 @@ Result<> CpuPlan::submit(const Batch& batch, std::span<Buffer* const> inputs,
                             outputs.size(), segment_.inputs.size(), segment_.outputs.size()));
   }
   if (auto checked = check(batch); !checked) return checked;
+  if (auto taken = slots_.take(batch); !taken) return taken;
   rows_ = batch.rows();
   output_count_ = static_cast<int>(batch.output_rows.size());
   const auto holds = [&](Buffer* buffer, std::uint32_t value) {
@@ -154,6 +157,11 @@ Result<> CpuPlan::check_page(std::uint32_t group, std::int32_t page, std::size_t
 
 Result<> CpuPlan::copy_state(std::span<const StateCopy> copies) {
   for (const StateCopy& copy : copies) {
+    if (keeps_slots(copy.group)) {
+      if (in_flight_) return fail(Error::Code::internal, "state cannot be copied while a step is in flight");
+      if (auto copied = slots_.copy(copy.from, copy.to); !copied) return copied;
+      continue;
+    }
     for (const std::int32_t page : {copy.from, copy.to}) {
       if (auto checked = check_page(copy.group, page, page_bytes(copy.group)); !checked) return checked;
     }
@@ -163,19 +171,21 @@ Result<> CpuPlan::copy_state(std::span<const StateCopy> copies) {
 }
 
 Result<> CpuPlan::save_page(std::uint32_t group, std::int32_t page, std::span<std::byte> out) {
+  if (keeps_slots(group) && !in_flight_) return slots_.save(page, out);
   if (auto checked = check_page(group, page, out.size()); !checked) return checked;
   kv_.save_page(group, page, out.data());
   return {};
 }
 
 Result<> CpuPlan::restore_page(std::uint32_t group, std::int32_t page, std::span<const std::byte> in) {
+  if (keeps_slots(group) && !in_flight_) return slots_.restore(page, in);
   if (auto checked = check_page(group, page, in.size()); !checked) return checked;
   kv_.restore_page(group, page, in.data());
   return {};
 }
 
 MemoryEstimate CpuPlan::memory() const {
-  return {weights_.bytes(), kv_.bytes_touched(), scratch_bytes_};
+  return {weights_.bytes(), kv_.bytes_touched() + slots_.bytes_touched(), scratch_bytes_};
 }
 
 }  // namespace pensieve::hal::cpu

@@ -16,6 +16,7 @@
 #include "hal/cpu/rope_table.h"
 #include "hal/cpu/weight_store.h"
 #include "hal/fusion.h"
+#include "hal/slot_store.h"
 #include "util/thread_pool.h"
 
 namespace pensieve::hal::cpu {
@@ -33,7 +34,9 @@ class CpuPlan final : public Plan {
                   std::span<Buffer* const> outputs) override;
   Result<StepOutput> wait() override;
   Result<> copy_state(std::span<const StateCopy> copies) override;
-  std::size_t page_bytes(std::uint32_t group) const override { return kv_.page_bytes(group); }
+  std::size_t page_bytes(std::uint32_t group) const override {
+    return group == graph_.slot_group() ? slots_.slot_bytes() : kv_.page_bytes(group);
+  }
   Result<> save_page(std::uint32_t group, std::int32_t page, std::span<std::byte> out) override;
   Result<> restore_page(std::uint32_t group, std::int32_t page, std::span<const std::byte> in) override;
   MemoryEstimate memory() const override;
@@ -112,6 +115,7 @@ class CpuPlan final : public Plan {
   void measure_stack(const Node& node);
   Result<> check(const Batch& batch) const;
   Result<> check_page(std::uint32_t group, std::int32_t page, std::size_t bytes) const;
+  bool keeps_slots(std::uint32_t group) const { return slots_.used() && group == graph_.slot_group(); }
 
   int row_count(Rows rows) const { return rows == Rows::batch ? rows_ : output_count_; }
   struct Range {
@@ -170,6 +174,11 @@ class CpuPlan final : public Plan {
   void run_blocks(const Node& node, int worker);
   void multiply_blocks(const Node& node, Range groups, float* decoded) const;
 
+  void run_recurrent(const Node& node, int worker);
+  void run_conv(const Node& node, float* state, bool fresh, Range rows, int block) const;
+  void run_scan(const Node& node, float* state, bool fresh, Range rows, int unit) const;
+  void run_delta(const Node& node, float* state, bool fresh, Range rows, int unit) const;
+
   float sink_share(const Node& node, int head, float maximum) const;
   void run_node(const NodePhase& phase, int part, float* space);
   int table_row(const EmbedParams& params, std::size_t row) const;
@@ -187,6 +196,7 @@ class CpuPlan final : public Plan {
   std::unique_ptr<util::ThreadPool> pool_;
   WeightStore weights_;
   KvStore kv_;
+  SlotStore slots_;
   std::vector<RopeTable> ropes_;
   std::vector<Value> values_;              // [graph values]
   std::vector<LinearNeeds> linear_needs_;  // [phases]

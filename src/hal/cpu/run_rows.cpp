@@ -146,6 +146,9 @@ void CpuPlan::run_node(const NodePhase& phase, int part, float* space) {
     case Op::linear:
     case Op::attention:
     case Op::experts:
+    case Op::conv:
+    case Op::scan:
+    case Op::delta:
       break;  // have stages of their own
   }
 }

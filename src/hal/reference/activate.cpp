@@ -25,6 +25,8 @@ double apply(ActivateParams::Kind kind, double x) {
       return 1.0 / (1.0 + std::exp(-x));
     case Kind::tanh:
       return std::tanh(x);
+    case Kind::identity:
+      return x;
     case Kind::silu_clamped:
       return x / (1.0 + std::exp(-1.702 * x));
     case Kind::relu:

@@ -10,6 +10,7 @@
 #include "core/batch.h"
 #include "core/graph.h"
 #include "hal/reference/kv_pages.h"
+#include "hal/slot_store.h"
 
 namespace pensieve::hal::reference {
 
@@ -66,5 +67,26 @@ void experts(const ExpertsParams& params, const ExpertWeights& weights, InputRow
 void slice(const SliceParams& params, InputRows in, float* out);
 void join(const JoinParams& params, InputRows a, InputRows b, float* out);
 void select_rows(std::span<const std::int32_t> wanted, InputRows in, float* out);
+
+// What recurrent ops read and write besides their rows.
+struct RecurrentState {
+  SlotStore* slots = nullptr;
+  std::int32_t state = -1;
+  const Batch* batch = nullptr;
+  std::int32_t threads = 1;
+};
+// `weight` is [width, taps].
+void conv(const ConvParams& params, const RecurrentState& where, std::span<const float> weight,
+          std::span<const float> bias, InputRows x, float* out);
+struct ScanWeights {
+  std::span<const float> decay, step_bias, skip;  // [heads]: A, dt_bias, D
+};
+void scan(const ScanParams& params, const RecurrentState& where, const ScanWeights& weights, InputRows x,
+          InputRows b, InputRows c, InputRows dt, float* out);
+struct DeltaWeights {
+  std::span<const float> decay, step_bias;  // [value heads]: A, a_bias
+};
+void delta(const DeltaParams& params, const RecurrentState& where, const DeltaWeights& weights, InputRows q,
+           InputRows k, InputRows v, InputRows a, InputRows b, float* out);
 
 }  // namespace pensieve::hal::reference

@@ -93,6 +93,9 @@ Result<> ReferencePlan::open_state() {
     if (!opened) return tl::unexpected(opened.error());
     pages_.push_back(std::move(*opened));
   }
+  auto slots = SlotStore::open({&graph_, first_node_, end_node_, {}, {}}, options_);
+  if (!slots) return tl::unexpected(slots.error());
+  slots_ = std::move(*slots);
   return {};
 }
 
@@ -180,8 +183,30 @@ Result<> ReferencePlan::run_node(const Node& node, const Batch& batch) {
     case Op::select_rows:
       select_rows(batch.output_rows, input(node, 0), out);
       break;
+    case Op::conv:
+    case Op::scan:
+    case Op::delta:
+      run_recurrent(node, batch);
+      break;
   }
   return {};
+}
+
+void ReferencePlan::run_recurrent(const Node& node, const Batch& batch) {
+  float* out = values_.data(node.output);
+  const RecurrentState where{&slots_, node.state, &batch, threads_};
+  const auto vector = [&](std::size_t index) {
+    return index < node.weights.size() ? weights_.vector(node.weights[index]) : std::span<const float>();
+  };
+  if (const auto* params = std::get_if<ConvParams>(&node.params)) {
+    conv(*params, where, vector(0), vector(1), input(node, 0), out);
+  } else if (const auto* params = std::get_if<ScanParams>(&node.params)) {
+    scan(*params, where, {vector(0), vector(1), vector(2)}, input(node, 0), input(node, 1), input(node, 2),
+         input(node, 3), out);
+  } else {
+    delta(std::get<DeltaParams>(node.params), where, {vector(0), vector(1)}, input(node, 0), input(node, 1),
+          input(node, 2), input(node, 3), input(node, 4), out);
+  }
 }
 
 Result<> ReferencePlan::check_buffers(std::span<Buffer* const> buffers,
@@ -207,6 +232,7 @@ Result<> ReferencePlan::submit(const Batch& batch, std::span<Buffer* const> inpu
   const auto written = [this](std::uint32_t group, std::int32_t page) { return pages_[group].written(page); };
   const BatchRules rules{"reference", graph_, options_, reads_tokens_, windows_, written};
   if (auto checked = check_batch(batch, rules); !checked) return checked;
+  if (auto taken = slots_.take(batch); !taken) return taken;
   rows_ = batch.tokens.size();
   output_rows_ = batch.output_rows.size();
   if (auto checked = check_buffers(inputs, inputs_, "input"); !checked) return checked;

@@ -9,6 +9,7 @@
 #include "hal/reference/activations.h"
 #include "hal/reference/kv_pages.h"
 #include "hal/reference/weights.h"
+#include "hal/slot_store.h"
 
 namespace pensieve::hal::reference {
 
@@ -39,6 +40,7 @@ class ReferencePlan final : public Plan {
   Result<> check_page(std::uint32_t group, std::int32_t page) const;
   std::span<const std::int32_t> table_indices(const EmbedParams& params, const Batch& batch);
   Result<> run_node(const Node& node, const Batch& batch);
+  void run_recurrent(const Node& node, const Batch& batch);
   std::size_t row_count(std::uint32_t value) const;
   InputRows input(const Node& node, std::size_t index);
 
@@ -49,7 +51,8 @@ class ReferencePlan final : public Plan {
   std::int32_t threads_;
   Weights weights_;
   Activations values_;
-  std::vector<KvPages> pages_;         // [state groups]
+  std::vector<KvPages> pages_;  // [state groups]
+  SlotStore slots_;
   std::vector<std::size_t> layer_;     // [graph states]: index within its group's pages
   std::vector<std::int64_t> windows_;  // [state groups] of windows_of
   bool reads_tokens_ = false;

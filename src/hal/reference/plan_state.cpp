@@ -17,6 +17,10 @@ Result<> ReferencePlan::check_page(std::uint32_t group, std::int32_t page) const
 
 Result<> ReferencePlan::copy_state(std::span<const StateCopy> copies) {
   for (const StateCopy& copy : copies) {
+    if (slots_.used() && copy.group == graph_.slot_group()) {
+      if (auto copied = slots_.copy(copy.from, copy.to); !copied) return copied;
+      continue;
+    }
     if (auto checked = check_page(copy.group, copy.from); !checked) return checked;
     if (auto checked = check_page(copy.group, copy.to); !checked) return checked;
     KvPages& pages = pages_[copy.group];
@@ -34,10 +38,12 @@ Result<> ReferencePlan::copy_state(std::span<const StateCopy> copies) {
 }
 
 std::size_t ReferencePlan::page_bytes(std::uint32_t group) const {
+  if (group == graph_.slot_group()) return slots_.slot_bytes();
   return group < pages_.size() ? pages_[group].page_bytes() : 0;
 }
 
 Result<> ReferencePlan::save_page(std::uint32_t group, std::int32_t page, std::span<std::byte> out) {
+  if (slots_.used() && group == graph_.slot_group()) return slots_.save(page, out);
   if (auto checked = check_page(group, page); !checked) return checked;
   const KvPages& pages = pages_[group];
   if (out.size() != pages.page_bytes()) {
@@ -54,6 +60,7 @@ Result<> ReferencePlan::save_page(std::uint32_t group, std::int32_t page, std::s
 }
 
 Result<> ReferencePlan::restore_page(std::uint32_t group, std::int32_t page, std::span<const std::byte> in) {
+  if (slots_.used() && group == graph_.slot_group()) return slots_.restore(page, in);
   if (auto checked = check_page(group, page); !checked) return checked;
   KvPages& pages = pages_[group];
   if (in.size() != pages.page_bytes()) {
@@ -68,7 +75,7 @@ Result<> ReferencePlan::restore_page(std::uint32_t group, std::int32_t page, std
 }
 
 MemoryEstimate ReferencePlan::memory() const {
-  MemoryEstimate held{weights_.bytes_decoded(), 0, values_.bytes_held()};
+  MemoryEstimate held{weights_.bytes_decoded(), slots_.bytes_touched(), values_.bytes_held()};
   for (const KvPages& pages : pages_) held.state += pages.bytes_held();
   return held;
 }
@@ -79,7 +86,7 @@ Result<MemoryEstimate> ReferencePlan::estimate(const Segment& segment, std::span
   if (!values) return tl::unexpected(values.error());
   ReferencePlan plan(segment, options, 1);
   if (auto opened = plan.open_state(); !opened) return tl::unexpected(opened.error());
-  MemoryEstimate needed{Weights::bytes_stored(segment, weights), 0, 0};
+  MemoryEstimate needed{Weights::bytes_stored(segment, weights), SlotStore::bytes_of(segment, options), 0};
   const auto rows = static_cast<std::size_t>(std::max(options.max_rows, 0));
   needed.scratch =
       values->bytes_for(rows, std::min(rows, static_cast<std::size_t>(std::max(options.max_sequences, 0))));

@@ -73,6 +73,30 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"attn_logit_softcapping", "attn_logit_softcapping", Kind::real},
     {"final_logit_softcapping", "final_logit_softcapping", Kind::real},
     {"use_parallel_residual", "use_parallel_residual", Kind::flag},
+    {"norm_eps", "attention.layer_norm_rms_epsilon", Kind::real},
+    {"conv_L_cache", "shortconv.l_cache"},
+    {"block_ff_dim", "feed_forward_length"},
+    {"conv_kernel", "ssm.conv_kernel"},
+    {"mamba_d_conv", "ssm.conv_kernel"},
+    {"linear_conv_kernel_dim", "ssm.conv_kernel"},
+    {"state_size", "ssm.state_size"},
+    {"mamba_d_state", "ssm.state_size"},
+    {"linear_key_head_dim", "ssm.state_size"},
+    {"n_groups", "ssm.group_count"},
+    {"mamba_n_groups", "ssm.group_count"},
+    {"linear_num_key_heads", "ssm.group_count"},
+    {"num_heads", "ssm.time_step_rank"},
+    {"mamba_n_heads", "ssm.time_step_rank"},
+    {"linear_num_value_heads", "ssm.time_step_rank"},
+    {"mamba_d_ssm", "ssm.inner_size"},
+    {"mamba_norm_before_gate", "ssm.norm_before_gate", Kind::flag},
+    {"attention_in_multiplier", "attention.in_scale", Kind::real},
+    {"attention_out_multiplier", "attention.out_scale", Kind::real},
+    {"key_multiplier", "attention.key_scale", Kind::real},
+    {"ssm_in_multiplier", "ssm.in_scale", Kind::real},
+    {"ssm_out_multiplier", "ssm.out_scale", Kind::real},
+    {"lm_head_multiplier", "head_scale", Kind::real},
+    {"full_attention_interval", "full_attention_interval"},
 });
 
 // Reads settings; the first of the wrong kind stays as the error.
@@ -161,6 +185,10 @@ class Writer {
   std::string prefix_;
 };
 
+bool is_recurrent(const std::string& layer_type) {
+  return layer_type == "conv" || layer_type == "linear_attention";
+}
+
 void copy_settings(Settings& from, Writer& to) {
   for (const Setting& setting : kSettings) {
     if (from.find(setting.from) == nullptr || to.has(setting.to)) continue;
@@ -175,7 +203,7 @@ void copy_settings(Settings& from, Writer& to) {
 }
 
 // GGUF states the network's width always, and whole heads.
-void add_widths(Settings& from, Writer& to) {
+void add_widths(Settings& from, Settings& positions, Writer& to) {
   if (!to.has("feed_forward_length")) {
     to.set("feed_forward_length", static_cast<std::int64_t>(4.0 * to.number("embedding_length", 1.0)));
   }
@@ -188,8 +216,9 @@ void add_widths(Settings& from, Writer& to) {
   const double heads = std::max(to.number("attention.head_count", 1.0), 1.0);
   const double head = to.number("attention.key_length", to.number("embedding_length", 1.0) / heads);
   const char* part = from.find("rotary_pct") != nullptr ? "rotary_pct" : "partial_rotary_factor";
-  if (from.find(part) != nullptr && !to.has("rope.dimension_count")) {
-    const double rotary = std::clamp(head * from.real(part, 1.0), 0.0, 1e6);
+  Settings& states = from.find(part) != nullptr ? from : positions;
+  if (states.find(part) != nullptr && !to.has("rope.dimension_count")) {
+    const double rotary = std::clamp(head * states.real(part, 1.0), 0.0, 1e6);
     to.set("rope.dimension_count", static_cast<std::int64_t>(rotary));
   }
   if (from.find("query_pre_attn_scalar") != nullptr) {
@@ -198,11 +227,60 @@ void add_widths(Settings& from, Writer& to) {
   }
 }
 
+// Layers that keep recurrent state have no key heads, as GGUF writes it.
+void add_recurrent_layers(const Json& types, Settings& from, Writer& to) {
+  std::vector<std::int64_t> kv_heads;
+  std::vector<bool> recurs;
+  for (const Json& type : types) {
+    recurs.push_back(type.is_string() && is_recurrent(type.get<std::string>()));
+    kv_heads.push_back(recurs.back() ? 0 : from.integer("num_key_value_heads", 0));
+  }
+  to.set("attention.head_count_kv", kv_heads);
+  to.set("attention.recurrent_layers", recurs);
+}
+
+void add_list(Settings& from, std::string_view name, std::span<const std::string> keys, Writer& to) {
+  const Json* values = from.find(name);
+  if (values == nullptr) return;
+  if (!values->is_array()) return from.fault(name, "a list of numbers");
+  for (std::size_t i = 0; i < std::min(values->size(), keys.size()); ++i) {
+    // Newer folders write {"__float__": "Infinity"} for what is no limit.
+    if ((*values)[i].is_number()) to.set(keys[i], (*values)[i].get<double>());
+  }
+}
+
+// What recurrent families state in their own ways.
+void add_recurrence(Settings& from, Writer& to) {
+  const std::string time_steps[] = {"ssm.time_step_low", "ssm.time_step_high"};
+  const std::string feed_forward[] = {"ffn.gate_scale", "ffn.down_scale"};
+  const std::string parts[] = {"ssm.scale_0", "ssm.scale_1", "ssm.scale_2", "ssm.scale_3", "ssm.scale_4"};
+  add_list(from, "time_step_limit", time_steps, to);
+  add_list(from, "mlp_multipliers", feed_forward, to);
+  add_list(from, "ssm_multipliers", parts, to);
+  const auto product = [&](std::int64_t a, std::int64_t b) {
+    constexpr std::int64_t kWidest = 1 << 20;
+    return std::clamp<std::int64_t>(a, 0, kWidest) * std::clamp<std::int64_t>(b, 0, kWidest);
+  };
+  if (from.find("linear_value_head_dim") != nullptr)
+    to.set("ssm.inner_size",
+           product(from.integer("linear_value_head_dim", 0), from.integer("linear_num_value_heads", 0)));
+  if (!to.has("ssm.conv_kernel") || to.has("attention.head_count")) return;
+  // Mamba: no attention, no feed-forward part, and no position that it could not reach.
+  if (!to.has("ssm.inner_size"))
+    to.set("ssm.inner_size", product(from.integer("expand", 2), from.integer("hidden_size", 0)));
+  to.set("feed_forward_length", std::int64_t{0});
+  if (!to.has("context_length")) to.set("context_length", std::int64_t{1} << 20);
+}
+
 void add_windows(Settings& from, Writer& to) {
   if (from.find("sliding_window") != nullptr && from.flag("use_sliding_window", true))
     to.set("attention.sliding_window", from.integer("sliding_window", 0));
   if (const Json* types = from.find("layer_types"); types != nullptr && types->is_array()) {
     std::vector<bool> windowed;
+    const bool recurs = std::any_of(types->begin(), types->end(), [](const Json& type) {
+      return type.is_string() && is_recurrent(type.get<std::string>());
+    });
+    if (recurs) return add_recurrent_layers(*types, from, to);
     for (const Json& type : *types) {
       const bool sliding = type.is_string() && type.get<std::string>() == "sliding_attention";
       const bool full = type.is_string() && type.get<std::string>() == "full_attention";
@@ -332,7 +410,8 @@ Result<HfRopeFactors> add_hf_config(const util::Json& config, const std::string&
                    "config.json: rope_scaling");
   copy_settings(from, to);
   if (scaling.find("rope_theta") != nullptr) to.set("rope.freq_base", scaling.real("rope_theta", 10000.0));
-  add_widths(from, to);
+  add_recurrence(from, to);
+  add_widths(from, scaling, to);
   add_windows(from, to);
   add_experts(from, to);
   HfRopeFactors factors = add_rope(from, to, scaling);

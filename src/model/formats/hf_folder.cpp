@@ -14,6 +14,7 @@
 #include "model/formats/findings.h"
 #include "model/formats/hf_config.h"
 #include "model/formats/hf_tensors.h"
+#include "model/formats/python_json.h"
 #include "model/formats/safetensors.h"
 #include "model/tokenizer/tokenizer_json.h"
 #include "util/json.h"
@@ -90,7 +91,7 @@ class FolderReader {
   Result<Json> json(const std::string& name) const {
     const Result<std::string> source = text(name);
     if (!source) return tl::unexpected(source.error());
-    Result<Json> parsed = util::parse_json(*source);
+    Result<Json> parsed = util::parse_json(without_infinity(*source));
     if (!parsed) return invalid(fmt::format("{}: {}", name, parsed.error().what));
     if (!parsed->is_object()) return invalid(fmt::format("{} is no JSON object", name));
     return parsed;

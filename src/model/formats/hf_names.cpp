@@ -10,8 +10,13 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPrefixes{
-    "model.language_model.", "language_model.model.", "model.", "transformer.", "bert.", "gpt_neox."};
+constexpr std::array<std::string_view, 7> kPrefixes{"model.language_model.",
+                                                    "language_model.model.",
+                                                    "model.",
+                                                    "transformer.",
+                                                    "bert.",
+                                                    "gpt_neox.",
+                                                    "backbone."};
 constexpr std::array<std::string_view, 4> kLayerPrefixes{"layers.", "h.", "encoder.layer.",
                                                          "encoder.layers."};
 
@@ -103,7 +108,11 @@ std::optional<HfName> in_layer(std::string_view rest, std::int64_t layer, std::s
     if (expert) rule = find(kInExpert, rest);
   }
   if (rule == nullptr) return std::nullopt;
-  return HfName{fmt::format("blk.{}.{}.{}", layer, rule->to, kind), rule->change, expert};
+  std::string_view to = rule->to;
+  if (to.find('.') == std::string_view::npos)
+    return HfName{fmt::format("blk.{}.{}.{}", layer, to, kind), rule->change, expert};
+  if (to.back() == '.') to.remove_suffix(1);
+  return HfName{fmt::format("blk.{}.{}", layer, to), rule->change, expert};
 }
 
 }  // namespace

@@ -127,6 +127,12 @@ void HfTensors::change(const HfName& name, const SafeTensor& tensor) {
     info.bytes = keep(transposed(tensor.bytes, static_cast<std::size_t>(tensor.shape[0]),
                                  static_cast<std::size_t>(tensor.shape[1]), element));
     std::swap(info.shape[0], info.shape[1]);
+  } else if (name.change == HfChange::negated_power && tensor.shape.size() == 1) {
+    std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]));
+    decode_row(*info.codec, reinterpret_cast<const unsigned char*>(tensor.bytes.data()), values.size(),
+               values.data());
+    for (float& value : values) value = -std::exp(value);
+    return add_vector(name.name, values);
   } else if (name.change == HfChange::none && tensor.shape.size() == 1) {
     std::vector<float> values(static_cast<std::size_t>(tensor.shape[0]));
     decode_row(*info.codec, reinterpret_cast<const unsigned char*>(tensor.bytes.data()), values.size(),
