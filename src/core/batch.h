@@ -30,6 +30,7 @@ struct Draw {
 struct Batch {
   std::span<const std::int32_t> tokens;           // [rows]
   std::span<const std::int32_t> positions;        // [rows], rising by 1 within a sequence
+  std::span<const std::int32_t> segments;         // [rows], below Graph::segments; empty: all 0
   std::span<const std::int32_t> sequence_starts;  // [sequences + 1], first row of each sequence
   std::span<const PageTable> page_tables;         // [Graph::state_groups]
   // [sequences], recurrent state, each its own; a sequence at position 0 begins with zeros. Empty when the

@@ -10,11 +10,12 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 7> kPrefixes{"model.language_model.",
+constexpr std::array<std::string_view, 8> kPrefixes{"model.language_model.",
                                                     "language_model.model.",
                                                     "model.",
                                                     "transformer.",
                                                     "bert.",
+                                                    "roberta.",
                                                     "gpt_neox.",
                                                     "backbone."};
 constexpr std::array<std::string_view, 4> kLayerPrefixes{"layers.", "h.", "encoder.layer.",
