@@ -86,6 +86,7 @@ class Engine {
   // recurrence.cpp: slots of recurrent state
   void trim_to_checkpoint(CachedPrefix& prefix, std::int32_t& branch) const;
   std::int32_t next_stop(const Sequence& sequence, std::int32_t computed, std::int32_t branch) const;
+  bool lost_checkpoint(const Candidate& candidate) const;
   void enter_slot(Sequence& sequence, std::int32_t branch);
   void keep_state(Sequence& sequence);
   void leave_slot(Sequence& sequence);

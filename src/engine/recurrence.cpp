@@ -46,14 +46,21 @@ std::int32_t Engine::next_stop(const Sequence& sequence, std::int32_t computed, 
   return stop;
 }
 
+// Whether the state that the candidate was to begin with is gone: another one, admitted in the same step, has
+// been given its slot.
+bool Engine::lost_checkpoint(const Candidate& candidate) const {
+  return slots_.used() && !candidate.pages.empty() &&
+         slots_.checkpoint_of(candidate.pages.back()) == StateSlots::kNone;
+}
+
 // The restoring copy is carried out before the step: what the slot is given to later comes later in copies_.
+// Where the only checkpoint left makes room for its own sequence, it takes over the slot as it is.
 void Engine::enter_slot(Sequence& sequence, std::int32_t branch) {
   sequence.branch = branch;
+  sequence.restored_from =
+      sequence.pages.empty() ? StateSlots::kNone : slots_.checkpoint_of(sequence.pages.back());
+  if (sequence.restored_from != StateSlots::kNone) slots_.used_again(sequence.restored_from);
   sequence.slot = slots_.take();
-  sequence.restored_from = StateSlots::kNone;
-  if (sequence.pages.empty()) return;
-  sequence.restored_from = slots_.checkpoint_of(sequence.pages.back());
-  slots_.used_again(sequence.restored_from);
 }
 
 // After a step: keeps the state where it is worth it. The copy is made before the next step.

@@ -35,7 +35,7 @@ void Engine::schedule() {
     Sequence& sequence = share.admitted ? *candidates_[index].sequence : *running[index];
     if (!grow(sequence, share.rows)) continue;
     shares_.push_back({&sequence, share.rows});
-    if (share.admitted && sequence.restored_from >= 0)
+    if (share.admitted && sequence.restored_from >= 0 && sequence.restored_from != sequence.slot)
       copies_.push_back({slot_group_, sequence.restored_from, sequence.slot});
     if (!share.admitted || candidates_[index].copied_page < 0) continue;
     for (std::uint32_t group = 0; group < state_groups_; ++group) {
@@ -154,12 +154,13 @@ void Engine::admit(const Candidate& candidate) {
   waiting_.erase(&sequence);
   running_.insert(std::upper_bound(running_.begin(), running_.end(), &sequence, ByAge{}), &sequence);
   sequence.phase = Sequence::Phase::running;
-  sequence.pages = candidate.pages;
+  const bool anew = lost_checkpoint(candidate);
+  if (!anew) sequence.pages = candidate.pages;
   for (const std::int32_t page : sequence.pages) store_.retain(page);
-  sequence.computed = candidate.computed;
+  sequence.computed = anew ? 0 : candidate.computed;
   sequence.published = static_cast<std::int32_t>(sequence.pages.size());
   if (slots_.used()) enter_slot(sequence, candidate.branch);
-  if (sequence.choice == 0) count_cached(sequence, candidate.computed);
+  if (sequence.choice == 0) count_cached(sequence, sequence.computed);
   if (!sequence.started) announce(sequence);
 }
 

@@ -227,12 +227,22 @@ void add_widths(Settings& from, Settings& positions, Writer& to) {
   }
 }
 
+void refuse_layer(const Json& type, Settings& from) {
+  from.refuse({Error::Code::unsupported,
+               fmt::format("config.json: layers of type {} are not supported here; full_attention, and "
+                           "sliding_attention or conv or linear_attention beside it, are",
+                           printable(util::to_json(type))),
+               {},
+               "model_unsupported"});
+}
+
 // Layers that keep recurrent state have no key heads, as GGUF writes it.
 void add_recurrent_layers(const Json& types, Settings& from, Writer& to) {
   std::vector<std::int64_t> kv_heads;
   std::vector<bool> recurs;
   for (const Json& type : types) {
     recurs.push_back(type.is_string() && is_recurrent(type.get<std::string>()));
+    if (!recurs.back() && type != "full_attention") refuse_layer(type, from);
     kv_heads.push_back(recurs.back() ? 0 : from.integer("num_key_value_heads", 0));
   }
   to.set("attention.head_count_kv", kv_heads);
@@ -264,10 +274,12 @@ void add_recurrence(Settings& from, Writer& to) {
   if (from.find("linear_value_head_dim") != nullptr)
     to.set("ssm.inner_size",
            product(from.integer("linear_value_head_dim", 0), from.integer("linear_num_value_heads", 0)));
-  if (!to.has("ssm.conv_kernel") || to.has("attention.head_count")) return;
-  // Mamba: no attention, no feed-forward part, and no position that it could not reach.
+  if (!to.has("ssm.conv_kernel")) return;
+  const char* expand = from.find("mamba_expand") != nullptr ? "mamba_expand" : "expand";
   if (!to.has("ssm.inner_size"))
-    to.set("ssm.inner_size", product(from.integer("expand", 2), from.integer("hidden_size", 0)));
+    to.set("ssm.inner_size", product(from.integer(expand, 2), from.integer("hidden_size", 0)));
+  if (to.has("attention.head_count")) return;
+  // Mamba: no attention, no feed-forward part, and no position that it could not reach.
   to.set("feed_forward_length", std::int64_t{0});
   if (!to.has("context_length")) to.set("context_length", std::int64_t{1} << 20);
 }
@@ -284,14 +296,7 @@ void add_windows(Settings& from, Writer& to) {
     for (const Json& type : *types) {
       const bool sliding = type.is_string() && type.get<std::string>() == "sliding_attention";
       const bool full = type.is_string() && type.get<std::string>() == "full_attention";
-      if (!sliding && !full) {
-        from.refuse({Error::Code::unsupported,
-                     fmt::format("config.json: layers of type {} are not supported; sliding_attention and "
-                                 "full_attention are",
-                                 printable(util::to_json(type))),
-                     {},
-                     "model_unsupported"});
-      }
+      if (!sliding && !full) refuse_layer(type, from);
       windowed.push_back(sliding);
     }
     to.set("attention.sliding_window_pattern", windowed);

@@ -52,10 +52,11 @@ def make(name, family, settings):
         for key, value in model.named_parameters():
             if value.dim() == 1 and not key.endswith("A_log"):
                 value.add_(torch.randn_like(value) * 0.2)
-    model = model.to(torch.bfloat16)
-    model.save_pretrained(HERE / name)
+    model.to(torch.bfloat16).save_pretrained(HERE / name)
+    # Read again, so that nothing but the weights has been through 16 bits.
+    model = type(model).from_pretrained(HERE / name, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
-        logits = model.float()(torch.tensor([IDS]), use_cache=False).logits[0, -1]
+        logits = model(torch.tensor([IDS]), use_cache=False).logits[0, -1]
     (HERE / name / "tokenizer.json").write_text(json.dumps(tokenizer()))
     (HERE / name / "expected.json").write_text(json.dumps({"ids": IDS, "logits": [round(x, 6) for x in logits.tolist()]}))
     (HERE / name / "generation_config.json").unlink(missing_ok=True)
