@@ -92,6 +92,10 @@ std::string key_fingerprint(std::string_view key) {
   return std::string(bytes.begin(), bytes.end());
 }
 
+std::string key_owner(std::string_view key) {
+  return key.empty() ? std::string() : key_fingerprint(key);
+}
+
 bool is_loopback_name(std::string_view name) {
   const std::string text = lower(name);
   if (text == "localhost" || text.ends_with(".localhost") || text == "::1") return true;

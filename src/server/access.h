@@ -31,6 +31,8 @@ class KeyRing {
 std::string_view presented_key(std::string_view authorization, std::string_view x_api_key);
 // Tells keys apart without keeping them.
 std::string key_fingerprint(std::string_view key);
+// Whose sessions and streams a request with this key sees; empty without a key.
+std::string key_owner(std::string_view key);
 
 // Names under which this server may be called: guards against DNS rebinding, where a web site points its own
 // name here. Thread rule: any thread.

@@ -65,8 +65,7 @@ Task<Result<>> keep(Exchange& exchange, Turn turn) {
 }  // namespace
 
 std::string session_owner(const Request& request) {
-  const std::string_view key = presented_key(request.header("authorization"), request.header("x-api-key"));
-  return key.empty() ? std::string() : key_fingerprint(key);
+  return key_owner(presented_key(request.header("authorization"), request.header("x-api-key")));
 }
 
 Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) {
@@ -75,12 +74,16 @@ Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) 
   tell_inert(exchange, *call);
   const auto turn = co_await begin_turn(exchange, context, *call);
   if (!turn) co_return reply_error(exchange, turn.error());
+  // Who has the answer, whatever it is, may go on with the session.
+  const auto refuse = [&](const Error& error) {
+    if (*turn) (*turn)->release();
+    reply_error(exchange, error);
+  };
   const auto model = co_await acquire_model(exchange, context, call->model);
-  if (!model) co_return reply_error(exchange, model.error());
+  if (!model) co_return refuse(model.error());
   const ModelInfo& info = (*model)->info();
-  if (const auto fit = fit_to_model(info, *call); !fit) co_return reply_error(exchange, fit.error());
-  if (const auto kept = keep_model(context, info, *call); !kept)
-    co_return reply_error(exchange, kept.error());
+  if (const auto fit = fit_to_model(info, *call); !fit) co_return refuse(fit.error());
+  if (const auto kept = keep_model(context, info, *call); !kept) co_return refuse(kept.error());
 
   call->generation.request_id = exchange.request().id;
   ReplyHead head = make_reply_head("chatcmpl-", info.name);
@@ -94,7 +97,7 @@ Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) 
   const Usage& usage = call->stream ? stream.usage() : document.usage();
   exchange.count_tokens(usage.prompt_tokens, usage.completion_tokens);
   if (outcome) outcome = co_await keep(exchange, *turn);
-  if (!outcome) co_return reply_error(exchange, outcome.error());
+  if (!outcome) co_return refuse(outcome.error());
   if (call->stream) {
     stream.finish();
   } else {

@@ -65,6 +65,7 @@ class CommandLine(unittest.TestCase):
         if b"serve" not in run("--help").stdout:
             self.skipTest("a build without the server has no host to check")
         self.refused(3, "API key", "config", "check", "--host", "0.0.0.0")
+        self.refused(3, "API key", "serve", "--host", "0.0.0.0", "--port", "0")
         self.assertEqual(run("config", "check", "--host", "0.0.0.0", "--api-key", "k").returncode, 0)
         self.refused(1, "no address of this machine", "serve", "--host", "192.0.2.1", "--api-key", "k", "--port", "0")
 

@@ -166,7 +166,7 @@ class Residence(Folder):
 class Refusals(unittest.TestCase):
     def test_a_public_address_needs_a_key(self):
         done = subprocess.run([PROGRAM, "serve", "--host", "0.0.0.0", "--port", "0"], capture_output=True, text=True, timeout=60)
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 3)
         self.assertNotIn("listening", done.stdout)
         self.assertIn("--api-key", done.stderr)
         done = subprocess.run([PROGRAM, "config", "check", "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60)

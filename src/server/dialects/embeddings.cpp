@@ -43,12 +43,7 @@ Result<> read_input(const Json& body, EmbeddingRequest& request) {
   }
   if (!input->is_array() || input->empty()) return wrong_input(*input);
   if (input->front().is_number()) return read_tokens_input(*input, request);
-  if (input->size() > kMostInputs) {
-    return fail(
-        Error::Code::invalid,
-        fmt::format("input has {} entries; at most {} are possible at once", input->size(), kMostInputs),
-        "input");
-  }
+  if (auto few = check_input_count(input->size()); !few) return few;
   for (const Json& entry : *input) {
     if (entry.is_string() && input->front().is_string()) {
       request.inputs.emplace_back(entry.get<std::string>());
@@ -62,6 +57,13 @@ Result<> read_input(const Json& body, EmbeddingRequest& request) {
 }
 
 }  // namespace
+
+Result<> check_input_count(std::size_t count) {
+  if (count <= kMostInputs) return {};
+  return fail(Error::Code::invalid,
+              fmt::format("input has {} entries; at most {} are possible at once", count, kMostInputs),
+              "input");
+}
 
 Result<EmbeddingsCall> read_embeddings_call(const Json& body) {
   if (auto checked = check_fields(body, kFields); !checked) return tl::unexpected(checked.error());

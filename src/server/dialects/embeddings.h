@@ -19,6 +19,8 @@ struct EmbeddingsCall {
 };
 
 Result<EmbeddingsCall> read_embeddings_call(const Json& body);
+// How many inputs one request may have; every API's.
+Result<> check_input_count(std::size_t count);
 // Refuses token ids that the model does not have, and more dimensions than it makes (where that is known).
 Result<> fit_embeddings(const ModelInfo& info, const EmbeddingsCall& call);
 // The first `dimensions` numbers of each vector, normalised; an error when a vector has fewer.

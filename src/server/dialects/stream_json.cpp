@@ -98,7 +98,7 @@ Result<ClientEvent> read_client_event(std::string_view text) {
   if (!kind) return tl::unexpected(kind.error());
   auto id = read_id(*json);
   if (!id) return tl::unexpected(id.error());
-  ClientEvent event{*kind, std::move(*id), false, 0, {}};
+  ClientEvent event{*kind, std::move(*id), false, 0, {}, {}};
   if (event.kind == ClientEvent::Kind::resume) {
     const Json* after = find_field(*json, "after");
     if (after != nullptr && !after->is_number_unsigned())
@@ -107,8 +107,11 @@ Result<ClientEvent> read_client_event(std::string_view text) {
   }
   if (event.kind != ClientEvent::Kind::create) return event;
   if (const Json* resumable = find_field(*json, "resumable")) {
-    if (!resumable->is_boolean()) return refuse("resumable must be true or false", "resumable");
-    event.resumable = resumable->get<bool>();
+    if (resumable->is_boolean()) {
+      event.resumable = resumable->get<bool>();
+    } else {
+      event.refusal = wrong_field("resumable", "true or false", *resumable).value();
+    }
   }
   for (const char* ours : {"type", "id", "event_id", "resumable", "stream", "stream_options"})
     json->erase(ours);

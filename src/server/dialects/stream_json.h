@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,11 @@ namespace pensieve::server {
 struct ClientEvent {
   enum class Kind : std::uint8_t { create, cancel, resume };
   Kind kind = Kind::create;
-  std::string id;           // of the generation, 1 to 256 bytes
-  bool resumable = false;   // create: keep the events for a while
-  std::uint64_t after = 0;  // resume: sequence of the last event seen
-  Json body;                // create: the fields of a chat completion
+  std::string id;                // of the generation, 1 to 256 bytes
+  bool resumable = false;        // create: keep the events for a while
+  std::uint64_t after = 0;       // resume: sequence of the last event seen
+  Json body;                     // create: the fields of a chat completion
+  std::optional<Error> refusal;  // create: what is wrong with its own fields; it is told under its id
 };
 
 // Errors have the reasons invalid_json, invalid_request, unknown_event.

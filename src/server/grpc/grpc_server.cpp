@@ -108,7 +108,7 @@ class RunningServer final : public GrpcServer {
 
   std::string address() const override { return address_; }
   void drain() override { serving_->stop_serving(); }
-  std::size_t calls() const override { return site_.calls; }
+  std::size_t calls() const override { return *site_.calls; }
   void stop() override {
     if (server_) {
       serving_->end_watches();

@@ -17,6 +17,8 @@
 #include "pensieve/v1/inference.grpc.pb.h"
 #include "server/server.h"
 #include "server/testing/fake_services.h"
+#include "server/testing/socket_client.h"
+#include "util/json.h"
 
 namespace pensieve::server {
 namespace {
@@ -388,6 +390,86 @@ TEST_F(GrpcServerTest, StoppingNowEndsCalls) {
   server_->stop(std::chrono::seconds(0));
   model().wait_for_cancel(1);
   EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST_F(GrpcServerTest, StoppingDoesNotWaitForAModelThatHangs) {
+  begin();
+  model().go_deaf();
+  ClientContext context;
+  const auto reader = stub_->Chat(&context, hi());
+  model().wait_for_request(0);
+  server_->stop(std::chrono::seconds(0));
+  EXPECT_FALSE(reader->Finish().ok());
+  model().wait_for_cancel(1);
+  model().emit(1, {0, Finished{FinishReason::cancelled, "", {}, {}}});
+}
+
+TEST_F(GrpcServerTest, AModelMayAnswerACallAfterTheServerHasGone) {
+  begin();
+  model().go_deaf();
+  v1::EmbedRequest request;
+  request.add_input("text");
+  v1::EmbedResponse response;
+  std::thread client([&] {
+    ClientContext context;
+    EXPECT_FALSE(stub_->Embed(&context, request, &response).ok());
+  });
+  auto answer = model().take_unanswered();
+  server_.reset();
+  client.join();
+  answer(Embeddings{{{1.0F, 0.0F}}, 1});
+}
+
+TEST_F(GrpcServerTest, EmbeddingsHaveAsManyInputsAsOverHttp) {
+  begin();
+  v1::EmbedRequest request;
+  v1::EmbedResponse response;
+  for (int i = 0; i < 2049; ++i) request.add_input("x");
+  ClientContext context;
+  const Status status = stub_->Embed(&context, request, &response);
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("2049"));
+}
+
+TEST_F(GrpcServerTest, TheKeyIsLookedAtBeforeTheMessage) {
+  Options options;
+  options.api_key = {"sk-1"};
+  begin(options);
+  const grpc::Slice nonsense("\xFF\xFF\xFF");
+  grpc::ByteBuffer bytes(&nonsense, 1), answer;
+  for (const char* path : {"/pensieve.v1.Inference/Tokenize", "/inference.GRPCInferenceService/ModelInfer"}) {
+    const grpc::internal::RpcMethod method(path, grpc::internal::RpcMethod::NORMAL_RPC, channel_);
+    ClientContext stranger, known;
+    known.AddMetadata("authorization", "Bearer sk-1");
+    EXPECT_EQ(
+        grpc::internal::BlockingUnaryCall(channel_.get(), method, &stranger, bytes, &answer).error_code(),
+        StatusCode::UNAUTHENTICATED)
+        << path;
+    EXPECT_EQ(grpc::internal::BlockingUnaryCall(channel_.get(), method, &known, bytes, &answer).error_code(),
+              StatusCode::INVALID_ARGUMENT)
+        << path;
+  }
+}
+
+TEST_F(GrpcServerTest, ATurnOfASessionGoesOnWithIt) {
+  Options options;
+  options.session_file = ":memory:";
+  begin(options);
+  model().set_script(testing::hello());
+  const auto made =
+      testing::SocketClient(server_->url()).ask(testing::post("/v1/sessions", R"({"model":"fake/model:1"})"));
+  ASSERT_EQ(made.status, 201) << made.body;
+  v1::ChatRequest request = hi();
+  request.set_session((*util::parse_json(made.body))["id"].get<std::string>());
+  EXPECT_TRUE(chat(request).status.ok());
+  EXPECT_TRUE(chat(request).status.ok()) << "the session is free when the end is told";
+  const GenerationRequest second = model().wait_for_request(1);
+  const auto& messages = std::get<ChatRequest>(second.prompt).messages;
+  ASSERT_EQ(messages.size(), 3U);
+  EXPECT_EQ(messages[1].role, "assistant");
+  EXPECT_EQ(messages[1].content, "Hello wörld");
+  request.set_session("sess_none");
+  EXPECT_EQ(chat(request).status.error_code(), StatusCode::NOT_FOUND);
 }
 
 TEST_F(GrpcServerTest, APortInUseIsRefused) {

@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 
-#include <cmath>
-
 #include "pensieve/v1/inference.grpc.pb.h"
+#include "server/dialects/embeddings.h"
 #include "server/dialects/error_type.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/model_object.h"
 #include "server/dialects/stream_json.h"
 #include "server/generation.h"
+#include "server/grpc/keyed_method.h"
 #include "server/grpc/request_json.h"
 #include "server/grpc/site.h"
 #include "server/grpc/unary_call.h"
@@ -69,15 +69,19 @@ void fill_event(const GenerationStream& stream, StreamEvent& event, v1::Generati
 class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
  public:
   // gRPC holds the result until OnDone; wakes that come later find it gone.
-  static StreamCall* begin(GrpcSite& site, const CallbackServerContext& call, std::string id,
-                           Result<Call> asked) {
+  // The message is read once the key is known to be right.
+  template <class Request>
+  static StreamCall* begin(GrpcSite& site, const CallbackServerContext& call, const grpc::ByteBuffer& bytes,
+                           Result<Call> (*read)(const Request&)) {
     auto made = std::shared_ptr<StreamCall>(new StreamCall(site, call_id(call)));
     made->self_ = made;
     StreamCall* reactor = made.get();
     if (Status allowed = check_key(site, call); !allowed.ok()) {
-      reactor->Finish(allowed);
+      reactor->refuse(allowed);
+    } else if (const Result<Request> request = read_message<Request>(bytes); !request) {
+      reactor->refuse(to_status(request.error()));
     } else {
-      reactor->open(key_owner(call), std::move(id), std::move(asked));
+      reactor->open(key_owner(call), request->id(), read(*request));
     }
     return reactor;
   }
@@ -85,12 +89,16 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
   void OnWriteDone(bool ok) override {
     on_lane([ok](StreamCall& call) {
       call.writing_ = false;
-      ok ? call.pump() : call.end({grpc::StatusCode::CANCELLED, "the client has gone"});
+      ok && !call.gone_ ? call.pump() : call.give_up();
     });
   }
+  // Ends the call whatever becomes of the generation: a model that hangs must not keep the server from
+  // stopping. A write under way is over soon.
   void OnCancel() override {
-    // The stream ends with an event, and the call with it.
-    if (stream_) stream_->cancel();
+    on_lane([](StreamCall& call) {
+      call.gone_ = true;
+      if (!call.writing_) call.give_up();
+    });
   }
   void OnDone() override {
     const auto self = std::move(self_);  // goes last
@@ -101,13 +109,19 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
   StreamCall(GrpcSite& site, std::string request_id)
       : site_(site), count_(site), request_id_(std::move(request_id)) {}
 
+  // Before anything is posted to the lane.
+  void refuse(const Status& status) {
+    ended_ = true;
+    Finish(status);
+  }
+
   void open(std::string owner, std::string id, Result<Call> asked) {
     if (id.empty()) id = random_id("gen_", 20);
     if (id.size() > kIdBytes)
-      return Finish(
+      return refuse(
           {grpc::StatusCode::INVALID_ARGUMENT, fmt::format("id is longer than {} bytes", kIdBytes)});
     auto stream = site_.context.streams.open(std::move(id), std::move(owner), false);
-    if (!stream) return Finish(to_status(stream.error()));
+    if (!stream) return refuse(to_status(stream.error()));
     stream_ = *stream;
     reader_ = *stream_->attach(0, [weak = std::weak_ptr(self_), lane = site_.lane] {
       lane->post([weak] {
@@ -145,6 +159,10 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
     stream_->cancel();
     Finish(status);
   }
+  void give_up() {
+    if (!ended_) log_stream(site_.context, "grpc", request_id_, {0, StreamDone{FinishReason::cancelled, {}}});
+    end({grpc::StatusCode::CANCELLED, "the client has gone"});
+  }
 
   GrpcSite& site_;
   CallCount count_;
@@ -154,7 +172,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
   GenerationStream::Reader reader_ = 0;
   v1::GenerationEvent message_;
   Status status_;
-  bool writing_ = false, ended_ = false;  // the lane only
+  bool writing_ = false, ended_ = false, gone_ = false;  // the lane only
 };
 
 void fill_model(const manage::ModelStatus& status, v1::Model& out) {
@@ -164,53 +182,81 @@ void fill_model(const manage::ModelStatus& status, v1::Model& out) {
   out.set_status(std::string(state_name(status.state)));
 }
 
-// Cut to the first `dimensions` and made of length 1 again.
-void fill_embedding(std::vector<float> vector, std::size_t dimensions, v1::Embedding& out) {
-  if (dimensions > 0 && dimensions < vector.size()) {
-    vector.resize(dimensions);
-    double square = 0;
-    for (const float value : vector) square += static_cast<double>(value) * value;
-    const auto scale = square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.0F;
-    for (float& value : vector) value *= scale;
+Result<> check_embed(const v1::EmbedRequest& request) {
+  if (request.input_size() == 0)
+    return fail(Error::Code::invalid, "input is empty: give at least one text", "input");
+  if (auto few = check_input_count(static_cast<std::size_t>(request.input_size())); !few) return few;
+  if (request.dimensions() < 0) {
+    return fail(Error::Code::invalid,
+                fmt::format("dimensions is {}; give a number above 0, or leave it out", request.dimensions()),
+                "dimensions");
   }
-  out.mutable_values()->Add(vector.begin(), vector.end());
+  return {};
 }
 
-class InferenceService final : public v1::Inference::CallbackService {
+void fill_embeddings(Embeddings made, const std::string& model, v1::EmbedResponse& response) {
+  response.set_model(model);
+  for (const std::vector<float>& vector : made.vectors)
+    response.add_data()->mutable_values()->Add(vector.begin(), vector.end());
+  response.mutable_usage()->set_prompt_tokens(made.prompt_tokens);
+  response.mutable_usage()->set_total_tokens(made.prompt_tokens);
+}
+
+Result<Call> read_chat(const v1::ChatRequest& request) {
+  return chat_body(request).and_then(read_stream_chat);
+}
+Result<Call> read_completion(const v1::CompleteRequest& request) {
+  return completion_body(request).and_then(read_stream_completion);
+}
+
+// Methods by their place in the protocol's definition.
+enum Method { kChat, kComplete, kEmbed, kTokenize, kListModels, kLoadModel, kUnloadModel };
+
+class InferenceService final : public v1::Inference::Service {
  public:
-  explicit InferenceService(GrpcSite& site) : site_(site) {}
+  using Unary = std::shared_ptr<UnaryCall>;
 
-  grpc::ServerWriteReactor<v1::GenerationEvent>* Chat(CallbackServerContext* call,
-                                                      const v1::ChatRequest* request) override {
-    return StreamCall::begin(site_, *call, request->id(), chat_body(*request).and_then(read_stream_chat));
+  explicit InferenceService(GrpcSite& site) : site_(site) {
+    MarkMethodRawCallback(kChat, stream_method(&read_chat));
+    MarkMethodRawCallback(kComplete, stream_method(&read_completion));
+    mark<v1::EmbedRequest, v1::EmbedResponse>(kEmbed, &InferenceService::embed);
+    mark<v1::TokenizeRequest, v1::TokenizeResponse>(kTokenize, &InferenceService::tokenize);
+    mark<v1::ListModelsRequest, v1::ListModelsResponse>(kListModels, &InferenceService::list_models);
+    mark<v1::LoadModelRequest, v1::LoadModelResponse>(kLoadModel, &InferenceService::load_model);
+    mark<v1::UnloadModelRequest, v1::UnloadModelResponse>(kUnloadModel, &InferenceService::unload_model);
   }
 
-  grpc::ServerWriteReactor<v1::GenerationEvent>* Complete(CallbackServerContext* call,
-                                                          const v1::CompleteRequest* request) override {
-    return StreamCall::begin(site_, *call, request->id(),
-                             completion_body(*request).and_then(read_stream_completion));
+ private:
+  template <class Request>
+  grpc::internal::MethodHandler* stream_method(Result<Call> (*read)(const Request&)) {
+    return new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer, v1::GenerationEvent>(
+        [this, read](CallbackServerContext* call,
+                     const grpc::ByteBuffer* bytes) -> grpc::ServerWriteReactor<v1::GenerationEvent>* {
+          return StreamCall::begin(site_, *call, *bytes, read);
+        });
+  }
+  template <class Request, class Response>
+  void mark(Method method, void (InferenceService::*work)(const Unary&, const CallbackServerContext&,
+                                                          const Request&, Response*)) {
+    MarkMethodRawCallback(
+        method,
+        unary_method<Request, Response>(
+            site_, [this, work](const Unary& unary, const CallbackServerContext& call, const Request& request,
+                                Response* response) { (this->*work)(unary, call, request, response); }));
   }
 
-  grpc::ServerUnaryReactor* Embed(CallbackServerContext* call, const v1::EmbedRequest* request,
-                                  v1::EmbedResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    if (request->input_size() == 0 || request->dimensions() < 0) {
-      unary->refuse({Error::Code::invalid,
-                     "input is empty, or dimensions is negative: give at least one text",
-                     "input",
-                     {},
-                     {}});
-      return unary->reactor();
-    }
+  void embed(const Unary& unary, const CallbackServerContext& call, const v1::EmbedRequest& request,
+             v1::EmbedResponse* response) {
+    if (const auto checked = check_embed(request); !checked) return unary->refuse(checked.error());
     EmbeddingRequest asked;
-    asked.request_id = call_id(*call);
-    asked.truncate = request->truncate();
-    for (const std::string& text : request->input()) asked.inputs.emplace_back(text);
-    const auto dimensions = static_cast<std::size_t>(request->dimensions());
-    with_model(unary, request->model(),
-               [unary, asked, dimensions, response](const std::shared_ptr<pensieve::Inference>& model) {
-                 if (const auto width = model->info().embedding_width;
-                     dimensions > static_cast<std::size_t>(width)) {
+    asked.request_id = call_id(call);
+    asked.truncate = request.truncate();
+    for (const std::string& text : request.input()) asked.inputs.emplace_back(text);
+    const std::int64_t dimensions = request.dimensions();
+    with_model(unary, request.model(),
+               [unary, asked = std::move(asked), dimensions,
+                response](const std::shared_ptr<pensieve::Inference>& model) {
+                 if (const auto width = model->info().embedding_width; dimensions > width) {
                    return unary->refuse(
                        {Error::Code::invalid,
                         fmt::format("dimensions is {}; {} has {}", dimensions, model->info().name, width),
@@ -220,71 +266,54 @@ class InferenceService final : public v1::Inference::CallbackService {
                  }
                  model->embed(asked, [unary, dimensions, response, model](Result<Embeddings> made) {
                    if (!made) return unary->refuse(made.error());
-                   unary->answer([&] {
-                     response->set_model(model->info().name);
-                     for (auto& vector : made->vectors)
-                       fill_embedding(std::move(vector), dimensions, *response->add_data());
-                     response->mutable_usage()->set_prompt_tokens(made->prompt_tokens);
-                     response->mutable_usage()->set_total_tokens(made->prompt_tokens);
-                   });
+                   if (dimensions > 0) {
+                     if (auto cut = cut_vectors(dimensions, made->vectors); !cut)
+                       return unary->refuse(cut.error());
+                   }
+                   unary->answer([&] { fill_embeddings(std::move(*made), model->info().name, *response); });
                  });
                });
-    return unary->reactor();
   }
 
-  grpc::ServerUnaryReactor* Tokenize(CallbackServerContext* call, const v1::TokenizeRequest* request,
-                                     v1::TokenizeResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    const EncodeOptions options{request->add_special(), request->parse_special()};
+  void tokenize(const Unary& unary, const CallbackServerContext&, const v1::TokenizeRequest& request,
+                v1::TokenizeResponse* response) {
+    const EncodeOptions options{request.add_special(), request.parse_special()};
     with_model(
-        unary, request->model(),
-        [unary, text = request->text(), options,
-         response](const std::shared_ptr<pensieve::Inference>& model) {
+        unary, request.model(),
+        [unary, text = request.text(), options, response](const std::shared_ptr<pensieve::Inference>& model) {
           model->tokenize(text, options, [unary, response, model](const Result<TokenizedText>& tokens) {
             if (!tokens) return unary->refuse(tokens.error());
             unary->answer(
                 [&] { response->mutable_ids()->Add(tokens->tokens.begin(), tokens->tokens.end()); });
           });
         });
-    return unary->reactor();
   }
 
-  grpc::ServerUnaryReactor* ListModels(CallbackServerContext* call, const v1::ListModelsRequest*,
-                                       v1::ListModelsResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
+  void list_models(const Unary& unary, const CallbackServerContext&, const v1::ListModelsRequest&,
+                   v1::ListModelsResponse* response) {
     unary->answer([&] {
       for (const manage::ModelStatus& status : site_.context.services.models.list())
         fill_model(status, *response->add_models());
     });
-    return unary->reactor();
   }
 
-  grpc::ServerUnaryReactor* LoadModel(CallbackServerContext* call, const v1::LoadModelRequest* request,
-                                      v1::LoadModelResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    with_model(unary, request->model(),
+  void load_model(const Unary& unary, const CallbackServerContext&, const v1::LoadModelRequest& request,
+                  v1::LoadModelResponse* response) {
+    with_model(unary, request.model(),
                [this, unary, response](const std::shared_ptr<pensieve::Inference>& model) {
                  const auto status = site_.context.services.models.find(model->info().name);
                  if (!status) return unary->refuse(status.error());
                  unary->answer([&] { fill_model(*status, *response->mutable_model()); });
                });
-    return unary->reactor();
   }
 
-  grpc::ServerUnaryReactor* UnloadModel(CallbackServerContext* call, const v1::UnloadModelRequest* request,
-                                        v1::UnloadModelResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    if (unary->ended()) return unary->reactor();
-    const auto status = site_.context.services.models.unload(request->model());
-    if (!status) {
-      unary->refuse(status.error());
-    } else {
-      unary->answer([&] { fill_model(*status, *response->mutable_model()); });
-    }
-    return unary->reactor();
+  void unload_model(const Unary& unary, const CallbackServerContext&, const v1::UnloadModelRequest& request,
+                    v1::UnloadModelResponse* response) {
+    const auto status = site_.context.services.models.unload(request.model());
+    if (!status) return unary->refuse(status.error());
+    unary->answer([&] { fill_model(*status, *response->mutable_model()); });
   }
 
- private:
   void with_model(const std::shared_ptr<UnaryCall>& unary, const std::string& name,
                   std::function<void(const std::shared_ptr<pensieve::Inference>&)> work) {
     if (unary->ended()) return;

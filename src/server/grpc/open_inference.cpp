@@ -6,6 +6,7 @@
 #include "inference/open_inference.grpc.pb.h"
 #include "server/dialects/reply_parts.h"
 #include "server/generation.h"
+#include "server/grpc/keyed_method.h"
 #include "server/grpc/site.h"
 #include "server/grpc/unary_call.h"
 #include "server/random_id.h"
@@ -203,47 +204,62 @@ void describe(oip::ModelMetadataResponse::TensorMetadata* tensor, std::string_vi
   tensor->add_shape(1);
 }
 
-class OpenInferenceService final : public oip::GRPCInferenceService::CallbackService {
- public:
-  explicit OpenInferenceService(GrpcSite& site) : site_(site) {}
+// Methods by their place in the protocol's definition.
+enum Method { kServerLive, kServerReady, kModelReady, kServerMetadata, kModelMetadata, kModelInfer };
 
-  grpc::ServerUnaryReactor* ServerLive(CallbackServerContext* call, const oip::ServerLiveRequest*,
-                                       oip::ServerLiveResponse* response) override {
-    return now(*call, [&] { response->set_live(true); });
+class OpenInferenceService final : public oip::GRPCInferenceService::Service {
+ public:
+  using Unary = std::shared_ptr<UnaryCall>;
+
+  explicit OpenInferenceService(GrpcSite& site) : site_(site) {
+    mark<oip::ServerLiveRequest, oip::ServerLiveResponse>(kServerLive, &OpenInferenceService::server_live);
+    mark<oip::ServerReadyRequest, oip::ServerReadyResponse>(kServerReady,
+                                                            &OpenInferenceService::server_ready);
+    mark<oip::ModelReadyRequest, oip::ModelReadyResponse>(kModelReady, &OpenInferenceService::model_ready);
+    mark<oip::ServerMetadataRequest, oip::ServerMetadataResponse>(kServerMetadata,
+                                                                  &OpenInferenceService::server_metadata);
+    mark<oip::ModelMetadataRequest, oip::ModelMetadataResponse>(kModelMetadata,
+                                                                &OpenInferenceService::model_metadata);
+    mark<oip::ModelInferRequest, oip::ModelInferResponse>(kModelInfer, &OpenInferenceService::model_infer);
   }
-  grpc::ServerUnaryReactor* ServerReady(CallbackServerContext* call, const oip::ServerReadyRequest*,
-                                        oip::ServerReadyResponse* response) override {
-    return now(*call, [&] {
-      response->set_ready(!site_.context.draining && site_.context.services.models.ready());
-    });
+
+ private:
+  template <class Request, class Response>
+  void mark(Method method, void (OpenInferenceService::*work)(const Unary&, const CallbackServerContext&,
+                                                              const Request&, Response*)) {
+    MarkMethodRawCallback(
+        method,
+        unary_method<Request, Response>(
+            site_, [this, work](const Unary& unary, const CallbackServerContext& call, const Request& request,
+                                Response* response) { (this->*work)(unary, call, request, response); }));
   }
-  grpc::ServerUnaryReactor* ModelReady(CallbackServerContext* call, const oip::ModelReadyRequest* request,
-                                       oip::ModelReadyResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    const auto status = site_.context.services.models.find(request->name());
-    if (!status) {
-      unary->refuse(status.error());
-    } else {
-      unary->answer([&] { response->set_ready(status->state == manage::ModelState::loaded); });
-    }
-    return unary->reactor();
+
+  void server_live(const Unary& unary, const CallbackServerContext&, const oip::ServerLiveRequest&,
+                   oip::ServerLiveResponse* response) {
+    unary->answer([&] { response->set_live(true); });
   }
-  grpc::ServerUnaryReactor* ServerMetadata(CallbackServerContext* call, const oip::ServerMetadataRequest*,
-                                           oip::ServerMetadataResponse* response) override {
-    return now(*call, [&] {
+  void server_ready(const Unary& unary, const CallbackServerContext&, const oip::ServerReadyRequest&,
+                    oip::ServerReadyResponse* response) {
+    unary->answer(
+        [&] { response->set_ready(!site_.context.draining && site_.context.services.models.ready()); });
+  }
+  void model_ready(const Unary& unary, const CallbackServerContext&, const oip::ModelReadyRequest& request,
+                   oip::ModelReadyResponse* response) {
+    const auto status = site_.context.services.models.find(request.name());
+    if (!status) return unary->refuse(status.error());
+    unary->answer([&] { response->set_ready(status->state == manage::ModelState::loaded); });
+  }
+  void server_metadata(const Unary& unary, const CallbackServerContext&, const oip::ServerMetadataRequest&,
+                       oip::ServerMetadataResponse* response) {
+    unary->answer([&] {
       response->set_name("pensieve");
       response->set_version(PENSIEVE_VERSION);
     });
   }
-  grpc::ServerUnaryReactor* ModelMetadata(CallbackServerContext* call,
-                                          const oip::ModelMetadataRequest* request,
-                                          oip::ModelMetadataResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    const auto status = site_.context.services.models.find(request->name());
-    if (!status) {
-      unary->refuse(status.error());
-      return unary->reactor();
-    }
+  void model_metadata(const Unary& unary, const CallbackServerContext&,
+                      const oip::ModelMetadataRequest& request, oip::ModelMetadataResponse* response) {
+    const auto status = site_.context.services.models.find(request.name());
+    if (!status) return unary->refuse(status.error());
     unary->answer([&] {
       response->set_name(status->info.name);
       response->add_versions("1");
@@ -253,24 +269,14 @@ class OpenInferenceService final : public oip::GRPCInferenceService::CallbackSer
       describe(response->add_inputs(), kStream, "BOOL");
       describe(response->add_outputs(), kOutput, "BYTES");
     });
-    return unary->reactor();
   }
-  grpc::ServerUnaryReactor* ModelInfer(CallbackServerContext* call, const oip::ModelInferRequest* request,
-                                       oip::ModelInferResponse* response) override {
-    const auto unary = UnaryCall::begin(site_, *call);
-    if (unary->ended()) return unary->reactor();
-    auto asked = read_infer(*request).and_then(read_stream_completion);
-    std::make_shared<Gathering>(site_, unary, *request, response)
-        ->begin(std::move(asked), key_owner(*call), call_id(*call));
-    return unary->reactor();
+  void model_infer(const Unary& unary, const CallbackServerContext& call,
+                   const oip::ModelInferRequest& request, oip::ModelInferResponse* response) {
+    auto asked = read_infer(request).and_then(read_stream_completion);
+    std::make_shared<Gathering>(site_, unary, request, response)
+        ->begin(std::move(asked), key_owner(call), call_id(call));
   }
 
- private:
-  grpc::ServerUnaryReactor* now(const CallbackServerContext& call, const std::function<void()>& fill) {
-    const auto unary = UnaryCall::begin(site_, call);
-    unary->answer(fill);
-    return unary->reactor();
-  }
   GrpcSite& site_;
 };
 

@@ -26,26 +26,28 @@ struct GrpcSite {
   const KeyRing& keys;
   std::shared_ptr<Executor>
       lane;  // one thread, on which calls write: models' threads must not wait for the network
-  std::atomic<std::size_t> calls = 0;
+  std::shared_ptr<std::atomic<std::size_t>> calls = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
-// Counts a call while it exists.
+// Counts a call while it exists. Shares the number: models' callbacks may hold calls longer than the server
+// lives.
 class CallCount {
  public:
-  explicit CallCount(GrpcSite& site) : site_(site) { ++site_.calls; }
+  explicit CallCount(const GrpcSite& site) : calls_(site.calls) { ++*calls_; }
   CallCount(const CallCount&) = delete;
   CallCount& operator=(const CallCount&) = delete;
-  ~CallCount() { --site_.calls; }
+  ~CallCount() { --*calls_; }
 
  private:
-  GrpcSite& site_;
+  const std::shared_ptr<std::atomic<std::size_t>> calls_;
 };
 
 // status.cpp
 grpc::Status to_status(const Error& error);
+Error broken_message();  // bytes that are no encoding of the method's request
 // OK, or UNAUTHENTICATED without or with a wrong key.
 grpc::Status check_key(const GrpcSite& site, const grpc::CallbackServerContext& call);
-std::string key_owner(const grpc::CallbackServerContext& call);  // fingerprint of the key, as streams want it
+std::string key_owner(const grpc::CallbackServerContext& call);  // whose streams and sessions the call sees
 std::string call_id(const grpc::CallbackServerContext& call);    // the client's x-request-id or one of ours
 
 using Acquired = std::function<void(const Result<std::shared_ptr<Inference>>&)>;

@@ -55,6 +55,10 @@ grpc::Status to_status(const Error& error) {
   return {code_of(error), std::string(text.substr(0, util::complete_utf8(text)))};
 }
 
+Error broken_message() {
+  return {Error::Code::invalid, "the message is not a valid encoding of the method's request", {}, {}, {}};
+}
+
 grpc::Status check_key(const GrpcSite& site, const grpc::CallbackServerContext& call) {
   if (site.keys.open() || site.keys.accepts(key_of(call))) return grpc::Status::OK;
   return {grpc::StatusCode::UNAUTHENTICATED,
@@ -63,7 +67,7 @@ grpc::Status check_key(const GrpcSite& site, const grpc::CallbackServerContext& 
 }
 
 std::string key_owner(const grpc::CallbackServerContext& call) {
-  return key_fingerprint(key_of(call));
+  return key_owner(key_of(call));
 }
 
 std::string call_id(const grpc::CallbackServerContext& call) {

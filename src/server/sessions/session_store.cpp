@@ -36,9 +36,15 @@ Error stopping() {
 }  // namespace
 
 SessionStore::SessionStore(std::string path, util::Log& log)
-    : path_(std::move(path)), log_(log), thread_(std::make_unique<manage::TaskThread>(&log)) {}
+    : path_(std::move(path)), log_(log), thread_(std::make_unique<manage::TaskThread>(&log)) {
+  desk_->store = this;
+}
 
 SessionStore::~SessionStore() {
+  {
+    const std::lock_guard lock(desk_->mutex);
+    desk_->store = nullptr;
+  }
   thread_.reset();
 }
 
@@ -59,15 +65,15 @@ void SessionStore::post(Done<T> done, std::function<Result<T>(SessionDatabase&)>
   });
 }
 
-Result<> SessionStore::lock(const std::string& id) {
-  const std::lock_guard guard(mutex_);
-  if (!busy_.insert(id).second) return tl::unexpected(busy(id));
-  return {};
-}
-
-void SessionStore::unlock(const std::string& id) {
-  const std::lock_guard guard(mutex_);
-  busy_.erase(id);
+Result<SessionStore::Hold> SessionStore::hold(const std::string& id) {
+  {
+    const std::lock_guard lock(desk_->mutex);
+    if (!desk_->busy.insert(id).second) return tl::unexpected(busy(id));
+  }
+  return Hold(nullptr, [desk = desk_, id](void*) {
+    const std::lock_guard lock(desk->mutex);
+    desk->busy.erase(id);
+  });
 }
 
 void SessionStore::create(Session session, std::optional<std::string> system, Done<Session> done) {
@@ -120,8 +126,8 @@ void SessionStore::append(std::string owner, std::string id, std::vector<ChatMes
   post<Kept>(std::move(done),
              [this, owner = std::move(owner), id = std::move(id),
               messages = std::move(messages)](SessionDatabase& database) -> Result<Kept> {
-               if (auto free = lock(id); !free) return tl::unexpected(free.error());
-               const std::shared_ptr<void> held(nullptr, [this, &id](void*) { unlock(id); });
+               const Result<Hold> held = hold(id);
+               if (!held) return tl::unexpected(held.error());
                Kept kept = numbered(messages);
                if (const auto added = database.append(owner, id, kept); !added)
                  return tl::unexpected(added.error());
@@ -169,18 +175,20 @@ void SessionStore::begin(std::string owner, std::string id, Done<std::shared_ptr
         if (!session) return tl::unexpected(std::move(session.error()));
         auto history = database.messages(owner, id);
         if (!history) return tl::unexpected(std::move(history.error()));
-        if (auto free = lock(id); !free) return tl::unexpected(free.error());
-        return std::make_shared<SessionTurn>(*this, std::move(*session), std::move(*history));
+        Result<Hold> held = hold(id);
+        if (!held) return tl::unexpected(std::move(held.error()));
+        return std::make_shared<SessionTurn>(desk_, std::move(*held), std::move(*session),
+                                             std::move(*history));
       });
 }
 
-SessionTurn::SessionTurn(SessionStore& store, Session session, std::vector<SessionMessage> history)
-    : store_(store), session_(std::move(session)), history_(std::move(history)) {
+SessionTurn::SessionTurn(std::shared_ptr<SessionStore::Desk> desk, SessionStore::Hold hold, Session session,
+                         std::vector<SessionMessage> history)
+    : desk_(std::move(desk)),
+      hold_(std::move(hold)),
+      session_(std::move(session)),
+      history_(std::move(history)) {
   answer_.role = "assistant";
-}
-
-SessionTurn::~SessionTurn() {
-  store_.unlock(session_.id);
 }
 
 std::vector<ChatMessage> SessionTurn::ask(std::vector<ChatMessage> messages) {
@@ -213,9 +221,19 @@ void SessionTurn::commit(SessionStore::Done<std::vector<SessionMessage>> done) {
   using Kept = std::vector<SessionMessage>;
   if (!answer_.content && answer_.tool_calls.empty()) answer_.content = "";
   asked_.push_back(std::move(answer_));
-  store_.post<Kept>(
-      std::move(done),
-      [session = session_, asked = std::move(asked_)](SessionDatabase& database) -> Result<Kept> {
+  // Shared, so that it ends when `done` is called and not when the last copy of that call does.
+  const auto held = std::make_shared<SessionStore::Hold>(std::move(hold_));
+  const SessionStore::Done<Kept> finish = [held, done = std::move(done)](Result<Kept> kept) {
+    held->reset();
+    done(std::move(kept));
+  };
+  std::unique_lock lock(desk_->mutex);
+  if (desk_->store == nullptr) {
+    lock.unlock();
+    return finish(tl::unexpected(stopping()));
+  }
+  desk_->store->post<Kept>(
+      finish, [session = session_, asked = std::move(asked_)](SessionDatabase& database) -> Result<Kept> {
         Kept kept = numbered(asked);
         if (auto added = database.append(session.owner, session.id, kept); !added)
           return tl::unexpected(added.error());

@@ -49,34 +49,42 @@ class SessionStore {
   friend class SessionTurn;
   template <class T>
   void post(Done<T> done, std::function<Result<T>(SessionDatabase&)> work);
-  Result<> lock(const std::string& id);
-  void unlock(const std::string& id);
+  // What turns share with the store: they may be held by models that outlive it.
+  struct Desk {
+    std::mutex mutex;
+    std::set<std::string> busy;     // guarded by mutex: sessions with a turn
+    SessionStore* store = nullptr;  // guarded by mutex; null once it has gone
+  };
+  using Hold = std::shared_ptr<void>;  // the session is busy as long as it lives
+  Result<Hold> hold(const std::string& id);
 
   const std::string path_;
   util::Log& log_;
   std::optional<SessionDatabase> database_;  // of the store's thread; opened by its first call
-  std::mutex mutex_;
-  std::set<std::string> busy_;  // guarded by mutex_
+  const std::shared_ptr<Desk> desk_ = std::make_shared<Desk>();
   std::unique_ptr<manage::TaskThread> thread_;
 };
 
 // One question and its answer within a session. Dropped without commit, it leaves no trace.
-// Thread rule: one thread at a time. The store outlives it.
+// Thread rule: one thread at a time. It may outlive the store: then nothing is kept.
 class SessionTurn {
  public:
-  SessionTurn(SessionStore& store, Session session, std::vector<SessionMessage> history);
+  SessionTurn(std::shared_ptr<SessionStore::Desk> desk, SessionStore::Hold hold, Session session,
+              std::vector<SessionMessage> history);
   SessionTurn(const SessionTurn&) = delete;
   SessionTurn& operator=(const SessionTurn&) = delete;
-  ~SessionTurn();
 
   const Session& session() const { return session_; }
   // The whole conversation, with what is asked now at its end.
   std::vector<ChatMessage> ask(std::vector<ChatMessage> messages);
   void record(const ReplyEvent& event);  // of the answer, in order
+  // Keeps question and answer; the session is free for the next turn when `done` is called.
   void commit(SessionStore::Done<std::vector<SessionMessage>> done);
+  void release() { hold_.reset(); }  // instead: nothing is kept, and the session is free
 
  private:
-  SessionStore& store_;
+  const std::shared_ptr<SessionStore::Desk> desk_;
+  SessionStore::Hold hold_;
   const Session session_;
   std::vector<SessionMessage> history_;
   std::vector<ChatMessage> asked_;

@@ -170,5 +170,31 @@ TEST_F(SessionStoreTest, ASessionDoesNotGrowWithoutEnd) {
   EXPECT_EQ(messages(session.id)->size(), 2U) << "nothing of a refused append is kept";
 }
 
+TEST_F(SessionStoreTest, ASessionIsFreeWhenItsTurnIsToldToBeKept) {
+  const Session session = make();
+  const auto turn = *begin(session.id);
+  turn->ask({said("Hi")});
+  std::promise<bool> free;
+  turn->commit([&](const Result<std::vector<SessionMessage>>& kept) {
+    EXPECT_TRUE(kept);
+    free.set_value(true);
+  });
+  EXPECT_TRUE(free.get_future().get());
+  EXPECT_TRUE(begin(session.id)) << "while the turn itself still exists";
+  const auto dropped = *begin(session.id);
+  EXPECT_EQ(begin(session.id).error().reason, "session_busy");
+  dropped->release();
+  EXPECT_TRUE(begin(session.id));
+}
+
+TEST_F(SessionStoreTest, ATurnMayOutliveTheStore) {
+  const Session session = make();
+  const auto kept = *begin(session.id), dropped = *begin(make().id);
+  kept->ask({said("Hi")});
+  store_.reset();
+  const auto outcome = answer<std::vector<SessionMessage>>([&](auto done) { kept->commit(std::move(done)); });
+  EXPECT_EQ(outcome.error().reason, "server_stops");
+}
+
 }  // namespace
 }  // namespace pensieve::server

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/random_id.h"
+#include "server/sessions/session_store.h"
 #include "server/wall_clock.h"
 
 namespace pensieve::server {
@@ -40,6 +41,11 @@ std::string GenerationStream::event_id(std::uint64_t sequence) const {
 void GenerationStream::name_model(std::string model) {
   const std::lock_guard lock(mutex_);
   model_name_ = std::move(model);
+}
+
+void GenerationStream::hold(std::shared_ptr<SessionTurn> turn) {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::waiting) turn_ = std::move(turn);
 }
 
 void GenerationStream::submit(std::shared_ptr<Inference> model, GenerationRequest request) {
@@ -85,10 +91,27 @@ void GenerationStream::cancel() {
   if (wake) wake();
 }
 
+// Comes back with the end of the generation, or why it could not be kept.
+void GenerationStream::keep_turn(Finished finished, std::unique_lock<std::mutex>& lock) {
+  const std::shared_ptr<SessionTurn> turn = std::exchange(turn_, nullptr);
+  lock.unlock();
+  turn->commit([self = shared_from_this(),
+                finished = std::move(finished)](const Result<std::vector<SessionMessage>>& kept) {
+    if (kept) return self->on_event({0, finished});
+    self->on_event({0, Failed{kept.error()}});
+  });
+}
+
 void GenerationStream::on_event(ReplyEvent event) {
   std::shared_ptr<Inference> released;  // destroyed after the lock
   std::unique_lock lock(mutex_);
   if (phase_ != Phase::running) return;
+  if (turn_) {
+    turn_->record(event);
+    auto* finished = std::get_if<Finished>(&event.what);
+    if (finished != nullptr && finished->reason != FinishReason::cancelled)
+      return keep_turn(std::move(*finished), lock);
+  }
   Wake wake;
   if (std::holds_alternative<Started>(event.what)) {
     append(StreamCreated{model_name_, created_});
@@ -157,6 +180,7 @@ std::size_t GenerationStream::size_of(const StreamEvent& event) {
 GenerationStream::Wake GenerationStream::end(std::variant<StreamDone, Error> how) {
   phase_ = Phase::ended;
   model_.reset();
+  turn_.reset();  // first: who hears of the end may go on with the session
   std::visit([this](auto& value) { append(std::move(value)); }, how);
   return take_wake();
 }

@@ -17,6 +17,8 @@
 
 namespace pensieve::server {
 
+class SessionTurn;
+
 // Bounded without ever stopping the engine: text that no reader has seen yet is joined once enough events
 // wait, so a slow reader costs the bytes of the answer and little more. A resumable stream keeps all its
 // events. Thread rule: any thread.
@@ -38,6 +40,9 @@ class GenerationStream : public std::enable_shared_from_this<GenerationStream> {
   void submit(std::shared_ptr<Inference> model, GenerationRequest request);
   void refuse(Error error);
   void name_model(std::string model);
+  // Makes it a turn of a session, before `submit`: question and answer are kept before the end is told, and
+  // nothing of a turn that fails or is cancelled.
+  void hold(std::shared_ptr<SessionTurn> turn);
   // Ends with FinishReason::cancelled, at once or within a step of the engine.
   void cancel();
 
@@ -57,6 +62,7 @@ class GenerationStream : public std::enable_shared_from_this<GenerationStream> {
   enum class Phase : std::uint8_t { waiting, running, ended };
 
   void on_event(ReplyEvent event);
+  void keep_turn(Finished finished, std::unique_lock<std::mutex>& lock);
   // With the lock held: appends or joins; the wake to call once it is released.
   void append(std::variant<StreamCreated, StreamText, ToolCallDelta, StreamDone, Error> what);
   bool join(StreamText& more);
@@ -74,7 +80,8 @@ class GenerationStream : public std::enable_shared_from_this<GenerationStream> {
   Phase phase_ = Phase::waiting;
   bool cancelled_ = false;
   std::string model_name_;
-  std::shared_ptr<Inference> model_;  // while running
+  std::shared_ptr<Inference> model_;   // while running
+  std::shared_ptr<SessionTurn> turn_;  // until it is kept, or the end
   std::optional<GenerationId> generation_;
   std::deque<StreamEvent> log_;
   std::uint64_t written_ = 0;  // sequence of the newest event

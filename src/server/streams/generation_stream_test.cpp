@@ -134,12 +134,13 @@ class OpenStreamsTest : public GenerationStreamTest {};
 TEST_F(OpenStreamsTest, IdsAreUniqueWhileInUseAndPrivateToTheirOwner) {
   OpenStreams streams({});
   const auto stream = *streams.open("a", "me", false);
-  EXPECT_EQ(streams.open("a", "you", false).error().reason, "id_in_use");
+  EXPECT_EQ(streams.open("a", "me", false).error().reason, "id_in_use");
   EXPECT_TRUE(streams.find("a", "me"));
   EXPECT_EQ(streams.find("a", "you").error().reason, "generation_not_found");
+  EXPECT_TRUE(streams.open("a", "you", false)) << "what others call theirs is not in the way";
   streams.leave(stream, *stream->attach(0, nullptr));
   EXPECT_TRUE(stream->ended()) << "leaving cancels";
-  EXPECT_TRUE(streams.open("a", "you", false));
+  EXPECT_TRUE(streams.open("a", "me", false));
 }
 
 TEST_F(OpenStreamsTest, AResumableStreamOutlivesItsReader) {
@@ -173,6 +174,24 @@ TEST_F(OpenStreamsTest, KeptStreamsAreForgottenInTimeOrForRoom) {
   OpenStreams few({.streams = 1});
   EXPECT_TRUE(few.open("c", "me", false));
   EXPECT_EQ(few.open("d", "me", false).error().code, Error::Code::exhausted);
+}
+
+TEST_F(OpenStreamsTest, StreamsThatAreOnlyKeptGiveWay) {
+  OpenStreams streams({.streams = 2});
+  const auto keep = [&](const char* id) {
+    const auto stream = *streams.open(id, "me", true);
+    stream->refuse({Error::Code::invalid, "no", {}, {}, {}});
+    EXPECT_TRUE(streams.cancel(id, "me")) << "its end was not told yet";
+    streams.leave(stream, *stream->attach(0, nullptr));
+    EXPECT_EQ(streams.cancel(id, "me").error().reason, "generation_not_found");
+  };
+  keep("a");
+  keep("b");
+  EXPECT_TRUE(streams.open("b", "me", false)) << "its id is not in use any more";
+  EXPECT_TRUE(streams.find("a", "me")) << "there was room";
+  EXPECT_TRUE(streams.open("c", "me", false));
+  EXPECT_FALSE(streams.find("a", "me"));
+  EXPECT_EQ(streams.open("d", "me", false).error().code, Error::Code::exhausted);
 }
 
 }  // namespace

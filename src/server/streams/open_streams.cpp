@@ -7,6 +7,17 @@
 #include <utility>
 
 namespace pensieve::server {
+namespace {
+
+Error not_found(std::string_view id) {
+  return {Error::Code::not_found,
+          fmt::format("there is no generation '{}', or it has ended", id.substr(0, 100)),
+          "id",
+          "generation_not_found",
+          {}};
+}
+
+}  // namespace
 
 OpenStreams::~OpenStreams() {
   {
@@ -21,41 +32,57 @@ OpenStreams::~OpenStreams() {
 
 Result<OpenStreams::Stream> OpenStreams::open(std::string id, std::string owner, bool resumable) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(id); found != entries_.end()) {
+  if (const auto found = entries_.find({owner, id}); found != entries_.end() && only_kept(found->second)) {
+    forget(found);
+  } else if (found != entries_.end()) {
     return fail(Error::Code::invalid,
                 fmt::format("id '{}' is in use; choose another, or wait for its generation to end",
                             id.substr(0, 100)),
                 "id", "id_in_use");
   }
-  if (entries_.size() >= limits_.streams) {
+  if (entries_.size() >= limits_.streams && !forget_oldest_kept()) {
     return fail(Error::Code::exhausted,
                 fmt::format("{} generations are open on this server; try again later", entries_.size()), {},
                 "too_many_generations");
   }
-  auto stream = std::make_shared<GenerationStream>(id, std::move(owner), resumable);
-  entries_.emplace(std::move(id), Entry{stream, std::nullopt});
+  auto stream = std::make_shared<GenerationStream>(std::move(id), std::move(owner), resumable);
+  entries_.emplace(key_of(*stream), Entry{stream, std::nullopt});
   return stream;
 }
 
 Result<OpenStreams::Stream> OpenStreams::find(std::string_view id, std::string_view owner) const {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(id);
-  if (found == entries_.end() || found->second.stream->owner() != owner) {
-    return fail(Error::Code::not_found, fmt::format("there is no generation '{}'", id.substr(0, 100)), "id",
-                "generation_not_found");
-  }
+  const auto found = entries_.find({std::string(owner), std::string(id)});
+  if (found == entries_.end()) return tl::unexpected(not_found(id));
   return found->second.stream;
+}
+
+Result<> OpenStreams::cancel(std::string_view id, std::string_view owner) const {
+  Stream stream;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find({std::string(owner), std::string(id)});
+    if (found == entries_.end() || only_kept(found->second)) return tl::unexpected(not_found(id));
+    stream = found->second.stream;
+  }
+  stream->cancel();
+  return {};
+}
+
+// Ended, and read to its end or left by its reader.
+bool OpenStreams::only_kept(const Entry& entry) {
+  return entry.forget_at && entry.stream->ended();
 }
 
 void OpenStreams::resumed(const Stream& stream) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(stream->id());
+  const auto found = entries_.find(key_of(*stream));
   if (found != entries_.end() && found->second.stream == stream) found->second.forget_at.reset();
 }
 
 void OpenStreams::leave(const Stream& stream, GenerationStream::Reader reader) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(stream->id());
+  const auto found = entries_.find(key_of(*stream));
   if (found == entries_.end() || found->second.stream != stream || !stream->attached(reader)) return;
   stream->detach(reader);
   if (!stream->resumable()) {
@@ -83,6 +110,17 @@ void OpenStreams::forget_due(Clock::time_point now) {
     const bool due = entry->second.forget_at && *entry->second.forget_at <= now;
     entry = due ? forget(entry) : std::next(entry);
   }
+}
+
+bool OpenStreams::forget_oldest_kept() {
+  auto oldest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (!only_kept(entry->second)) continue;
+    if (oldest == entries_.end() || *entry->second.forget_at < *oldest->second.forget_at) oldest = entry;
+  }
+  if (oldest == entries_.end()) return false;
+  forget(oldest);
+  return true;
 }
 
 void OpenStreams::make_room() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "server/streams/generation_stream.h"
 
@@ -33,10 +34,14 @@ class OpenStreams {
   OpenStreams& operator=(const OpenStreams&) = delete;
   ~OpenStreams();
 
-  // Errors: `invalid` with reason "id_in_use"; `exhausted` when too many streams are open.
+  // Ids are an owner's own: what others call theirs is neither seen nor in the way. One that is only kept to
+  // be resumed gives way to a new one of its id, and the oldest of them to any new one when there are too
+  // many. Errors: `invalid` with reason "id_in_use"; `exhausted` when too many streams are under way.
   Result<Stream> open(std::string id, std::string owner, bool resumable);
   // Streams of another owner do not exist. Error: reason "generation_not_found".
   Result<Stream> find(std::string_view id, std::string_view owner) const;
+  // As find, where a stream that has ended and been read does not exist either.
+  Result<> cancel(std::string_view id, std::string_view owner) const;
   // The stream is read again: it stays until the next leave.
   void resumed(const Stream& stream);
   // Its reader has taken the last event or has gone: what cannot be resumed is cancelled and forgotten, the
@@ -50,11 +55,15 @@ class OpenStreams {
     Stream stream;
     std::optional<Clock::time_point> forget_at;  // nothing: it has a reader
   };
-  using Entries = std::map<std::string, Entry, std::less<>>;
+  using Key = std::pair<std::string, std::string>;  // owner, id
+  using Entries = std::map<Key, Entry>;
 
   void watch();      // the thread's work
   void make_room();  // with the lock held: forgets the oldest ended streams while they are too many bytes
   void forget_due(Clock::time_point now);
+  static bool only_kept(const Entry& entry);
+  bool forget_oldest_kept();  // with the lock held; false: none is only kept
+  static Key key_of(const GenerationStream& stream) { return {stream.owner(), stream.id()}; }
   Entries::iterator forget(Entries::iterator entry);
 
   const StreamLimits limits_;

@@ -17,7 +17,18 @@ namespace {
 constexpr std::size_t kGenerations = 256;  // on one connection
 
 std::string owner_of(const Request& request) {
-  return key_fingerprint(presented_key(request.header("authorization"), request.header("x-api-key")));
+  return key_owner(presented_key(request.header("authorization"), request.header("x-api-key")));
+}
+
+Result<Call> too_many() {
+  return fail(Error::Code::exhausted,
+              fmt::format("{} generations run on this connection; wait for one to end", kGenerations), {},
+              "too_many_generations");
+}
+
+Result<Call> read_create(const ClientEvent& event) {
+  if (event.refusal) return tl::unexpected(*event.refusal);
+  return read_stream_chat(event.body);
 }
 
 }  // namespace
@@ -95,15 +106,8 @@ void SocketSession::handle(const MessageSocket::Message& message) {
 }
 
 void SocketSession::create(ClientEvent event) {
-  if (readings_.size() >= kGenerations) {
-    return refuse(event.id,
-                  {Error::Code::exhausted,
-                   fmt::format("{} generations run on this connection; wait for one to end", kGenerations),
-                   {},
-                   "too_many_generations",
-                   {}});
-  }
-  auto stream = context_.streams.open(event.id, owner_, event.resumable);
+  const bool full = readings_.size() >= kGenerations;
+  auto stream = context_.streams.open(event.id, owner_, event.resumable && !full);
   if (!stream) {
     if (stream.error().reason == "id_in_use") return stray(stream.error());
     return refuse(event.id, std::move(stream.error()));
@@ -111,13 +115,11 @@ void SocketSession::create(ClientEvent event) {
   const std::string request_id = fmt::format("{}-{}", exchange_.request().id, ++created_);
   const auto reader = (*stream)->attach(0, wake());
   readings_.push_back({*stream, *reader, request_id, 0});  // a new stream can always be read from its start
-  start_stream(context_, exchange_.executor(), *stream, read_stream_chat(event.body), request_id);
+  start_stream(context_, exchange_.executor(), *stream, full ? too_many() : read_create(event), request_id);
 }
 
 void SocketSession::cancel(const ClientEvent& event) {
-  const auto stream = context_.streams.find(event.id, owner_);
-  if (!stream) return stray(stream.error());
-  (*stream)->cancel();
+  if (const auto cancelled = context_.streams.cancel(event.id, owner_); !cancelled) stray(cancelled.error());
 }
 
 void SocketSession::resume(const ClientEvent& event) {

@@ -240,6 +240,71 @@ TEST_F(SocketSessionTest, AResumableGenerationSurvivesItsConnection) {
   EXPECT_EQ(client.event()["error"]["param"], "after");
 }
 
+TEST_F(SocketSessionTest, AnIdThatIsOnlyKeptIsFreeAndHasNothingToCancel) {
+  begin();
+  model().set_script(testing::hello());
+  WebSocketClient client(url());
+  for (int round = 0; round < 2; ++round) {
+    client.create("r", R"(,"resumable":true)");
+    Json event = client.event();
+    EXPECT_EQ(event["type"], "generation.created") << event;
+    while (event["type"] != "generation.done" && event["type"] != "error") event = client.event();
+    EXPECT_EQ(event["type"], "generation.done") << event;
+    client.say(R"({"type":"generate.cancel","id":"r"})");
+    event = client.event();
+    EXPECT_EQ(event["error"]["code"], "generation_not_found") << event;
+    EXPECT_TRUE(event["id"].is_null());
+  }
+}
+
+TEST_F(SocketSessionTest, AWrongFieldOfTheProtocolIsToldUnderTheId) {
+  begin();
+  WebSocketClient client(url());
+  client.create("g", R"(,"resumable":"yes")");
+  const Json event = client.event();
+  EXPECT_EQ(event["id"], "g");
+  EXPECT_EQ(event["sequence"], 1);
+  EXPECT_EQ(event["error"]["param"], "resumable") << event;
+}
+
+TEST_F(SocketSessionTest, ATurnOfASessionIsKeptBeforeItsEndIsTold) {
+  Options options;
+  options.session_file = ":memory:";
+  begin(options);
+  model().set_script(testing::hello());
+  const auto made = SocketClient(url()).ask(testing::post("/v1/sessions", R"({"model":"fake/model:1"})"));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = (*util::parse_json(made.body))["id"];
+  const auto stored = [&] {
+    const auto list = SocketClient(url()).ask(testing::get("/v1/sessions/" + id + "/messages"));
+    return util::parse_json(list.body).value_or(Json())["data"];
+  };
+  WebSocketClient client(url());
+  const std::string of_session = R"(,"session":")" + id + "\"";
+  for (std::size_t turn = 1; turn <= 2; ++turn) {
+    client.create("t", of_session);
+    Json event;
+    do {
+      event = client.event();
+    } while (event["type"] == "generation.created" || event["type"] == "message.delta");
+    EXPECT_EQ(event["type"], "generation.done") << event;
+    EXPECT_EQ(event["usage"]["total_tokens"], 8);
+    ASSERT_EQ(stored().size(), 2 * turn);
+    EXPECT_EQ(stored().back()["content"], "Hello wörld");
+  }
+  model().set_script({});
+  client.create("cancelled", of_session);
+  model().wait_for_request(2);
+  client.say(R"({"type":"generate.cancel","id":"cancelled"})");
+  EXPECT_EQ(client.event()["type"], "generation.created");
+  EXPECT_EQ(client.event()["finish_reason"], "cancelled");
+  EXPECT_EQ(stored().size(), 4U) << "nothing of it is kept";
+  model().set_script({{0, Failed{{Error::Code::internal, "broken", "", "", {}}}}});
+  client.create("failing", of_session);
+  EXPECT_EQ(client.event()["error"]["message"], "broken") << "the session was free";
+  EXPECT_EQ(stored().size(), 4U);
+}
+
 TEST_F(SocketSessionTest, AKeySeesItsOwnGenerationsOnly) {
   Options options;
   options.api_key = {"sk-1", "sk-2"};
@@ -253,6 +318,8 @@ TEST_F(SocketSessionTest, AKeySeesItsOwnGenerationsOnly) {
     two.say(text);
     EXPECT_EQ(two.event()["error"]["code"], "generation_not_found");
   }
+  two.create("g");
+  model().wait_for_request(1);  // the other's id is not in the way
 }
 
 TEST_F(SocketSessionTest, ASlowReaderLosesNothingAndStallsNobody) {

@@ -9,6 +9,7 @@
 #include "server/dialects/completion_request.h"
 #include "server/dialects/stream_json.h"
 #include "server/generation.h"
+#include "server/sessions/session_store.h"
 
 namespace pensieve::server {
 namespace {
@@ -20,10 +21,6 @@ Result<> check_stream(const Call& call) {
                 fmt::format("n is {}; a stream of events has one answer: start several", generation.choices),
                 "n");
   }
-  if (!call.session.empty()) {
-    return fail(Error::Code::unsupported, "session: turns of a session are answered over HTTP only",
-                "session");
-  }
   if (call.timings_per_token) {
     return fail(Error::Code::unsupported, "timings_per_token: events carry no timings; ask over HTTP",
                 "timings_per_token");
@@ -33,6 +30,55 @@ Result<> check_stream(const Call& call) {
                 "logprobs");
   }
   return {};
+}
+
+// A generation on its way to its model.
+struct Asked {
+  Context& context;
+  const std::shared_ptr<Executor> executor;
+  const OpenStreams::Stream stream;
+  Call call;
+};
+
+void submit(Asked& asked, const Result<std::shared_ptr<Inference>>& model) {
+  GenerationStream& stream = *asked.stream;
+  if (!model) return stream.refuse(model.error());
+  if (auto fit = fit_to_model((*model)->info(), asked.call); !fit)
+    return stream.refuse(std::move(fit.error()));
+  if (auto kept = keep_model(asked.context, (*model)->info(), asked.call); !kept)
+    return stream.refuse(std::move(kept.error()));
+  if (const auto* tokens = std::get_if<std::vector<std::int32_t>>(&asked.call.generation.prompt)) {
+    if (auto known = check_tokens(*tokens, (*model)->info(), "prompt"); !known)
+      return stream.refuse(std::move(known.error()));
+  }
+  stream.submit(*model, std::move(asked.call.generation));
+}
+
+void find_model(const std::shared_ptr<Asked>& asked) {
+  asked->context.services.models.acquire(asked->call.model, [asked](auto model) {
+    asked->executor->post([asked, model = std::move(model)] { submit(*asked, model); });
+  });
+}
+
+void take_turn(const std::shared_ptr<Asked>& asked, std::shared_ptr<SessionTurn> turn) {
+  Call& call = asked->call;
+  if (call.model.empty()) call.model = turn->session().model;
+  asked->stream->name_model(call.model);
+  auto& chat = std::get<ChatRequest>(call.generation.prompt);
+  chat.messages = turn->ask(std::move(chat.messages));
+  asked->stream->hold(std::move(turn));
+  find_model(asked);
+}
+
+void begin_turn(const std::shared_ptr<Asked>& asked) {
+  using Turn = Result<std::shared_ptr<SessionTurn>>;
+  asked->context.sessions.begin(asked->stream->owner(), asked->call.session, [asked](Turn turn) {
+    const auto carried = std::make_shared<Turn>(std::move(turn));
+    asked->executor->post([asked, carried] {
+      if (!*carried) return asked->stream->refuse(carried->error());
+      if (!asked->stream->ended()) take_turn(asked, std::move(**carried));
+    });
+  });
 }
 
 }  // namespace
@@ -64,22 +110,10 @@ void start_stream(Context& context, std::shared_ptr<Executor> executor, OpenStre
   log_unknown(context, request_id, call->unknown);
   stream->name_model(call->model);
   call->generation.request_id = std::move(request_id);
-  const auto asked = std::make_shared<Call>(std::move(*call));
-  const auto submit = [stream, asked, &context](const Result<std::shared_ptr<Inference>>& model) {
-    if (!model) return stream->refuse(model.error());
-    if (auto fit = fit_to_model((*model)->info(), *asked); !fit)
-      return stream->refuse(std::move(fit.error()));
-    if (auto kept = keep_model(context, (*model)->info(), *asked); !kept)
-      return stream->refuse(std::move(kept.error()));
-    if (const auto* tokens = std::get_if<std::vector<std::int32_t>>(&asked->generation.prompt)) {
-      if (auto known = check_tokens(*tokens, (*model)->info(), "prompt"); !known)
-        return stream->refuse(std::move(known.error()));
-    }
-    stream->submit(*model, std::move(asked->generation));
-  };
-  context.services.models.acquire(asked->model, [executor = std::move(executor), submit](auto model) {
-    executor->post([submit, model = std::move(model)] { submit(model); });
-  });
+  const bool turn = !call->session.empty();
+  const std::shared_ptr<Asked> asked(
+      new Asked{context, std::move(executor), std::move(stream), std::move(*call)});
+  turn ? begin_turn(asked) : find_model(asked);
 }
 
 void log_stream(const Context& context, std::string_view transport, std::string_view request_id,

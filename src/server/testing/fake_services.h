@@ -50,6 +50,8 @@ class FakeInference final : public Inference {
     {
       const std::lock_guard lock(mutex_);
       cancelled_.push_back(id);
+      changed_.notify_all();
+      if (deaf_) return;
       if (const auto found = sinks_.find(id); found != sinks_.end()) {
         sink = std::move(found->second);
         sinks_.erase(found);
@@ -79,6 +81,14 @@ class FakeInference final : public Inference {
     done(std::string(tokens.size(), 'x'));
   }
   void embed(EmbeddingRequest request, Done<Embeddings> done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (deaf_) {
+        unanswered_.push_back(std::move(done));
+        changed_.notify_all();
+        return;
+      }
+    }
     Embeddings made;
     for (std::size_t i = 0; i < request.inputs.size(); ++i) made.vectors.push_back({1.0F, 0.0F});
     made.prompt_tokens = static_cast<std::int64_t>(request.inputs.size());
@@ -103,6 +113,19 @@ class FakeInference final : public Inference {
   void emit(GenerationId id, ReplyEvent event) {
     const std::lock_guard lock(mutex_);
     if (const auto sink = sinks_.find(id); sink != sinks_.end()) sink->second->on_event(std::move(event));
+  }
+  // A model that hangs: it neither answers for embeddings nor ends what is cancelled.
+  void go_deaf() {
+    const std::lock_guard lock(mutex_);
+    deaf_ = true;
+  }
+  // Waits for a question that is not answered, and takes it.
+  Done<Embeddings> take_unanswered() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !unanswered_.empty(); });
+    Done<Embeddings> taken = std::move(unanswered_.back());
+    unanswered_.pop_back();
+    return taken;
   }
   // Later calls of render keep their caller waiting until then: a thread that is busy.
   void block_rendering(std::shared_future<void> until) {
@@ -142,7 +165,8 @@ class FakeInference final : public Inference {
   std::vector<GenerationId> cancelled_;
   GenerationId last_ = 0;
   std::shared_future<void> block_;
-  bool rendering_ = false;
+  std::vector<Done<Embeddings>> unanswered_;
+  bool rendering_ = false, deaf_ = false;
 };
 
 class FakePool final : public manage::ModelPool {

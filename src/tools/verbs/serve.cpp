@@ -141,6 +141,9 @@ ExitCode run(Arguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   Settings& settings = arguments.settings;
   if (const ExitCode code = settings.load_or_report(); code != kDone) return code;
+  // Refused as `config check` refuses it, and before model files are read.
+  if (const Result<> usable = server::Server::check(settings.server); !usable)
+    return report(usable.error(), During::model);  // as a file that is refused
   util::Log log(settings.log_level(), settings.log_format());
   for (const std::string& directory : model::absent_directories(settings.models)) {
     log.write(
