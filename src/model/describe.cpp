@@ -9,6 +9,9 @@
 #include <filesystem>
 #include <initializer_list>
 #include <map>
+#include <optional>
+
+#include "model/formats/gguf_split.h"
 
 namespace pensieve::model {
 namespace {
@@ -54,7 +57,8 @@ void list_capabilities(const ModelFile& file, ModelInfo& info) {
   const bool pools = integer(metadata, info.architecture + ".pooling_type") > 0;
   const bool bidirectional = causal && !causal->value_or(true);
   if (pools || bidirectional) {
-    info.capabilities.emplace_back("embedding");
+    const bool ranks = integer(metadata, info.architecture + ".pooling_type") == 4;
+    info.capabilities.emplace_back(ranks ? "rerank" : "embedding");
     return;
   }
   info.capabilities.emplace_back("completion");
@@ -103,6 +107,7 @@ ModelInfo describe(const ModelFile& file, const std::string& path) {
   const bool folder = std::filesystem::is_directory(where, ignored);
   info.name =
       (folder ? (where.has_filename() ? where : where.parent_path()).filename() : where.stem()).string();
+  if (const std::optional<SplitName> part = split_name(info.name); part && !folder) info.name = part->stem;
   info.format = file.report().format;
   info.architecture = text(metadata, "general.architecture");
   info.title = text(metadata, "general.name");

@@ -34,7 +34,8 @@ def byte_alphabet():
     return [table[b] for b in range(256)]
 
 
-def write(path, layers=2, width=64, heads=4, kv_heads=2, hidden=128, context=2048, seed=1):
+def contents(layers=2, width=64, heads=4, kv_heads=2, hidden=128, context=2048, seed=1):
+    """Keys and tensors: (name, shape, bytes)."""
     dice = random.Random(seed)
     tokens = byte_alphabet() + ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     # Two merges, so that the vocabulary has tokens of several bytes.
@@ -60,21 +61,44 @@ def write(path, layers=2, width=64, heads=4, kv_heads=2, hidden=128, context=204
             (f"blk.{i}.attn_v.weight", (kv_width, width)), (f"blk.{i}.attn_output.weight", (width, width)), (f"blk.{i}.ffn_norm.weight", (width,)),
             (f"blk.{i}.ffn_gate.weight", (hidden, width)), (f"blk.{i}.ffn_up.weight", (hidden, width)), (f"blk.{i}.ffn_down.weight", (width, hidden)),
         ]
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(metadata))
+    tensors = []
+    for name, shape in shapes:
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        spread = 0.0 if len(shape) == 1 else 3.0 / shape[1] ** 0.5
+        tensors.append((name, shape, struct.pack(f"<{count}f", *(1.0 if len(shape) == 1 else dice.gauss(0, spread) for _ in range(count)))))
+    return metadata, tensors
+
+
+def write_file(path, metadata, tensors):
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata))
     for key, kind, content in metadata:
         head += text(key) + struct.pack("<I", kind) + value(kind, content)
     data = bytearray()
-    for name, shape in shapes:
+    for name, shape, values in tensors:
         data += b"\0" * (-len(data) % ALIGNMENT)
         head += text(name) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", n) for n in reversed(shape))
         head += struct.pack("<IQ", 0, len(data))
-        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        spread = 0.0 if len(shape) == 1 else 3.0 / shape[1] ** 0.5
-        data += struct.pack(f"<{count}f", *(1.0 if len(shape) == 1 else dice.gauss(0, spread) for _ in range(count)))
+        data += values
     head += b"\0" * (-len(head) % ALIGNMENT)
     with open(path, "wb") as out:
         out.write(head + data)
     return len(head)
+
+
+def write(path, **shape):
+    return write_file(path, *contents(**shape))
+
+
+def write_parts(folder, stem, parts, **shape):
+    """The same model cut into several files, as llama.cpp cuts them. Returns their paths."""
+    metadata, tensors = contents(**shape)
+    share = -(-len(tensors) // parts)
+    paths = []
+    for i in range(parts):
+        keys = [("split.no", U32, i), ("split.count", U32, parts), ("split.tensors.count", I32, len(tensors))]
+        paths.append(folder / f"{stem}-{i + 1:05}-of-{parts:05}.gguf")
+        write_file(paths[-1], (metadata if i == 0 else []) + keys, tensors[i * share:(i + 1) * share])
+    return paths
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include "model/formats/byte_reader.h"
 #include "model/formats/findings.h"
 #include "model/formats/gguf_metadata.h"
+#include "model/formats/gguf_split.h"
 #include "model/formats/gguf_tensors.h"
 
 namespace pensieve::model {
@@ -48,17 +49,22 @@ Result<Header> read_header(ByteReader& reader) {
   return header;
 }
 
-// One part of a model cut into several files cannot stand for the whole.
-void check_split(const Metadata& metadata, Findings& findings) {
-  const Result<std::optional<std::int64_t>> parts = metadata.integer("split.count");
-  if (!parts) {
-    findings.problem(parts.error().what);
-  } else if (parts->value_or(0) > 1) {
-    const Result<std::optional<std::int64_t>> number = metadata.integer("split.no");
-    findings.problem(fmt::format(
-        "this is part {} of a model split into {} files; join them first (llama-gguf-split --merge)",
-        number ? number->value_or(0) + 1 : 1, **parts));
-  }
+constexpr std::int64_t kMostOfAnything = 1 << 30;
+
+GgufSplit read_split(const Metadata& metadata, Findings& findings) {
+  GgufSplit split;
+  const auto take = [&](const char* key, std::int64_t& value) {
+    const Result<std::optional<std::int64_t>> found = metadata.integer(key);
+    if (!found) return findings.problem(found.error().what);
+    if (!*found) return;
+    if (**found < 0 || **found > kMostOfAnything)
+      return findings.problem(fmt::format("{} is {}", key, **found));
+    value = **found;
+  };
+  take("split.no", split.number);
+  take("split.count", split.count);
+  take("split.tensors.count", split.tensors);
+  return split;
 }
 
 // Thread rule: immutable. The mapping is declared first: tensors point into it.
@@ -85,7 +91,7 @@ class GgufFile final : public ModelFile {
 
 }  // namespace
 
-Result<GgufContent> parse_gguf(std::span<const std::byte> bytes) {
+Result<GgufContent> parse_gguf(std::span<const std::byte> bytes, bool part) {
   ByteReader reader(bytes);
   Result<Header> header = read_header(reader);
   if (!header) return tl::unexpected(std::move(header).error());
@@ -97,15 +103,20 @@ Result<GgufContent> parse_gguf(std::span<const std::byte> bytes) {
   content.report.format = "gguf";
   content.report.version = header->version;
   content.metadata = std::move(table->values);
-  check_split(content.metadata, findings);
+  content.split = read_split(content.metadata, findings);
+  if (content.split.count > 1 && !part) {
+    findings.problem(fmt::format("this is part {} of a model split into {} files, and no whole one",
+                                 content.split.number + 1, content.split.count));
+  }
   content.tensors = read_gguf_tensors(reader, header->tensors, table->alignment, bytes, findings);
   std::move(findings).write(content.report);
   return content;
 }
 
-Result<std::unique_ptr<ModelFile>> open_gguf(util::MappedFile file) {
-  Result<GgufContent> content = parse_gguf(file.bytes());
+Result<std::unique_ptr<ModelFile>> open_gguf(util::MappedFile file, const std::string& path) {
+  Result<GgufContent> content = parse_gguf(file.bytes(), true);
   if (!content) return tl::unexpected(std::move(content).error());
+  if (content->split.count > 1) return open_split_gguf(path, std::move(*content));
   return std::make_unique<GgufFile>(std::move(file), std::move(*content));
 }
 

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model_file.h"
@@ -12,8 +15,15 @@
 
 namespace pensieve::model {
 
+// One of the files that a large model is cut into (split.no, split.count, split.tensors.count).
+struct GgufSplit {
+  std::int64_t number = 0, count = 1;  // from 0
+  std::int64_t tensors = -1;           // of all parts together; -1: not said
+};
+
 struct GgufContent {
   FileReport report;
+  GgufSplit split;
   Metadata metadata;
   std::vector<TensorInfo> tensors;  // bytes point into what was parsed
 };
@@ -21,10 +31,10 @@ struct GgufContent {
 inline constexpr std::string_view kGgufMagic = "GGUF";
 
 // An error: not a GGUF file that can be read this far as its metadata. Problems beyond that stand in the
-// report.
-Result<GgufContent> parse_gguf(std::span<const std::byte> bytes);
+// report; one part of several is a problem unless parts are asked for.
+Result<GgufContent> parse_gguf(std::span<const std::byte> bytes, bool part = false);
 
-// Takes over the mapping.
-Result<std::unique_ptr<ModelFile>> open_gguf(util::MappedFile file);
+// Takes over the mapping of `path`. One part of a split model stands for all of them (gguf_split.h).
+Result<std::unique_ptr<ModelFile>> open_gguf(util::MappedFile file, const std::string& path);
 
 }  // namespace pensieve::model

@@ -45,7 +45,7 @@ Result<std::unique_ptr<ModelFile>> examine_model_file(const std::string& path) {
   if (found.kind == FileKind::other) {
     return refuse({Error::Code::invalid, "is not a model file but " + found.description}, path);
   }
-  Result<std::unique_ptr<ModelFile>> opened = open_gguf(std::move(*file));
+  Result<std::unique_ptr<ModelFile>> opened = open_gguf(std::move(*file), path);
   if (!opened) return refuse(std::move(opened).error(), path);
   return opened;
 }
