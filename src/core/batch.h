@@ -30,6 +30,7 @@ struct Draw {
 struct Batch {
   std::span<const std::int32_t> tokens;           // [rows]
   std::span<const std::int32_t> positions;        // [rows], rising by 1 within a sequence
+  std::span<const std::int32_t> segments;         // [rows], below Graph::segments; empty: all 0
   std::span<const std::int32_t> sequence_starts;  // [sequences + 1], first row of each sequence
   std::span<const PageTable> page_tables;         // [Graph::state_groups]
   std::span<const std::int32_t> slots;        // [sequences], recurrent state; empty when the model has none

@@ -64,14 +64,15 @@ class NodeCheck {
 
   std::string check(const EmbedParams& params) const {
     if (std::string problem = counts(0, 0, 1, 1); !problem.empty()) return problem;
-    const std::vector<std::int64_t>& shape = graph_.weights[node_.weights[0]].shape;
     std::int64_t rows = graph_.vocabulary;
     if (params.index == EmbedParams::Index::position) {
       rows = graph_.position_limit;
       if (rows <= 0) return "the graph states no position_limit";
     }
-    if (params.index == EmbedParams::Index::zero)
-      rows = shape.empty() ? 1 : std::max<std::int64_t>(shape[0], 1);
+    if (params.index == EmbedParams::Index::segment) {
+      rows = graph_.segments;
+      if (rows <= 0) return "the graph states no segments";
+    }
     return first({weight_shape(0, {rows, out().width}), output(out().width, Rows::batch)});
   }
 

@@ -70,8 +70,12 @@ struct WeightSpec {
   std::int64_t first = 0, tensor_rows = 0;  // 0: the whole tensor
 };
 
-// How a model that makes embeddings reduces the rows of a text to one vector. rank: the first row's score.
-enum class Pooling : std::uint8_t { none, mean, first, last, rank };
+// How a model that makes embeddings reduces the rows of a text to one vector. rank: the first row's scores,
+// of a model that judges pairs of texts; rank_last: the last row's.
+enum class Pooling : std::uint8_t { none, mean, first, last, rank, rank_last };
+constexpr bool ranks(Pooling pooling) {
+  return pooling == Pooling::rank || pooling == Pooling::rank_last;
+}
 
 // Per-sequence memory that an op keeps between steps. The engine hands out pages and slots, the backend lays
 // them out.
@@ -96,6 +100,7 @@ struct Graph {
   Pooling pooling = Pooling::none;
   bool causal = true;               // false: a sequence must come whole in one batch
   std::int64_t position_limit = 0;  // rows of the position table; 0: none
+  std::int64_t segments = 1;        // that rows may be told apart by (token types)
   // > 0: the graph holds up to so many tokens of one sequence; beyond, another graph of the same model
   // (longrope).
   std::int64_t regime_context = 0;

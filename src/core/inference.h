@@ -40,13 +40,18 @@ struct TokenizedText {
   std::vector<std::string> pieces;  // bytes of each token
 };
 
+struct TextPair {  // a question and a text that may answer it
+  std::string first, second;
+};
 struct EmbeddingRequest {
   std::string request_id;
-  std::vector<std::variant<std::string, std::vector<std::int32_t>>> inputs;  // texts or token ids
+  // Texts or token ids; pairs for a model that ranks.
+  std::vector<std::variant<std::string, std::vector<std::int32_t>, TextPair>> inputs;
   bool truncate = false;  // cut what is too long instead of refusing it
 };
 struct Embeddings {
-  std::vector<std::vector<float>> vectors;  // one for each input, pooled as the model wants it, of length 1
+  // One for each input, pooled as the model wants it, of length 1; for a pair the one score, a logit.
+  std::vector<std::vector<float>> vectors;
   std::int64_t prompt_tokens = 0;
 };
 
@@ -72,7 +77,7 @@ class Inference {
   virtual void render(ChatRequest request, Done<std::string> done) = 0;
   virtual void tokenize(std::string text, EncodeOptions options, Done<TokenizedText> done) = 0;
   virtual void detokenize(std::vector<std::int32_t> tokens, Done<std::string> done) = 0;
-  // `unsupported` where the model makes no embeddings.
+  // `unsupported` where the model makes no embeddings, or inputs are pairs and it does not rank them.
   virtual void embed(EmbeddingRequest request, Done<Embeddings> done) = 0;
   virtual void count(ChatRequest request, Done<std::int64_t> done) = 0;  // tokens of the rendered prompt
 

@@ -26,7 +26,7 @@ struct ModelInfo {
   std::int64_t layers = 0;
   std::int64_t vocabulary = 0;
   std::int64_t created = 0;               // file's modification time, seconds since 1970
-  std::vector<std::string> capabilities;  // completion, tools, vision, thinking, embedding, insert
+  std::vector<std::string> capabilities;  // completion, tools, vision, thinking, embedding, rerank, insert
   std::string chat_template;              // source; empty when the model has none
   SamplingParams defaults;                // from the model's own generation settings
 };

@@ -14,12 +14,18 @@ struct EncodeOptions {
   bool parse_special = false;  // text that spells a control token becomes that token; never for user text
 };
 
+// What the model wants around two texts that it reads together: opening first between second closing.
+struct PairFrame {
+  std::vector<std::int32_t> opening, between, closing;
+};
+
 // Thread rule: immutable; any thread may call.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   // Appends to `out`. Any bytes are accepted; time is near-linear in the length.
   virtual void encode(std::string_view text, EncodeOptions options, std::vector<std::int32_t>& out) const = 0;
+  virtual PairFrame pair_frame() const { return {}; }
   // The bytes a token stands for; may be part of a UTF-8 character. Empty for ids out of range and,
   // unless `show_special`, for control tokens.
   virtual std::string_view bytes(std::int32_t token, bool show_special) const = 0;

@@ -13,8 +13,8 @@ namespace pensieve::engine {
 Embedder::Embedder(const Graph& graph, std::unique_ptr<Plan> plan, const Capacity& capacity)
     : graph_(graph), plan_(std::move(plan)), options_(capacity.plan), context_(capacity.context) {}
 
-void Embedder::begin(std::size_t index, std::int64_t length) {
-  running_.push_back({index, 0, {}, pages_used_});
+void Embedder::begin(std::size_t index, std::int64_t length, std::int64_t second) {
+  running_.push_back({index, second, 0, {}, pages_used_});
   pages_used_ += static_cast<std::int32_t>((length + options_.page_tokens - 1) / options_.page_tokens);
 }
 
@@ -29,6 +29,7 @@ void Embedder::add_rows(Progress& text, const std::vector<std::int32_t>& tokens,
     }
     tokens_.push_back(tokens[static_cast<std::size_t>(i)]);
     positions_.push_back(static_cast<std::int32_t>(i));
+    if (graph_.segments > 1) segments_.push_back(i < text.second ? 0 : 1);
   }
   text.done += rows;
   starts_.push_back(static_cast<std::int32_t>(tokens_.size()));
@@ -38,7 +39,7 @@ void Embedder::add_rows(Progress& text, const std::vector<std::int32_t>& tokens,
 }
 
 Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
-  for (auto* list : {&tokens_, &positions_, &pages_, &outputs_}) list->clear();
+  for (auto* list : {&tokens_, &positions_, &segments_, &pages_, &outputs_}) list->clear();
   starts_.assign(1, 0);
   page_starts_.assign(1, 0);
   output_counts_.clear();
@@ -51,6 +52,7 @@ Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
   Batch batch;
   batch.tokens = tokens_;
   batch.positions = positions_;
+  batch.segments = segments_;
   batch.sequence_starts = starts_;
   batch.page_tables = tables;
   batch.output_rows = outputs_;
@@ -72,7 +74,8 @@ Result<> Embedder::step(std::span<const std::vector<std::int32_t>> texts) {
   return {};
 }
 
-Result<std::vector<std::vector<float>>> Embedder::embed(std::span<const std::vector<std::int32_t>> texts) {
+Result<std::vector<std::vector<float>>> Embedder::embed(std::span<const std::vector<std::int32_t>> texts,
+                                                        std::span<const std::int64_t> seconds) {
   std::vector<std::vector<float>> vectors(texts.size());
   running_.clear();
   for (std::size_t next = 0; next < texts.size() || !running_.empty();) {
@@ -87,7 +90,8 @@ Result<std::vector<std::vector<float>>> Embedder::embed(std::span<const std::vec
       const std::int64_t pages = (length + options_.page_tokens - 1) / options_.page_tokens;
       const bool fits = rows + length <= options_.max_rows && pages_used_ + pages <= options_.page_count;
       if (!fits && !running_.empty()) break;
-      begin(next++, length);
+      begin(next, length, next < seconds.size() ? seconds[next] : length);
+      ++next;
       rows += length;
     }
     if (Result<> ran = step(texts); !ran) return tl::unexpected(ran.error());

@@ -21,16 +21,19 @@ class Embedder {
 
   std::int64_t context() const { return context_; }
   // One vector for each text, as pooled, not normalised. Texts must not be empty nor longer than the context.
-  Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<std::int32_t>> texts);
+  // `seconds`: of each text, the first row of its second segment; empty: all texts have one.
+  Result<std::vector<std::vector<float>>> embed(std::span<const std::vector<std::int32_t>> texts,
+                                                std::span<const std::int64_t> seconds = {});
 
  private:
   struct Progress {  // of a text
     std::size_t index = 0;
+    std::int64_t second = 0;  // first row of the second segment
     std::int64_t done = 0;    // rows computed
     std::vector<float> rows;  // results that pooling needs
     std::int32_t first_page = 0;
   };
-  void begin(std::size_t index, std::int64_t length);
+  void begin(std::size_t index, std::int64_t length, std::int64_t second);
   void add_rows(Progress& text, const std::vector<std::int32_t>& tokens, std::int64_t rows);
   Result<> step(std::span<const std::vector<std::int32_t>> texts);
 
@@ -40,7 +43,7 @@ class Embedder {
   std::int64_t context_;
   std::vector<Progress> running_;
   std::int32_t pages_used_ = 0;
-  std::vector<std::int32_t> tokens_, positions_, starts_, pages_, page_starts_, outputs_;
+  std::vector<std::int32_t> tokens_, positions_, segments_, starts_, pages_, page_starts_, outputs_;
   std::vector<std::size_t> output_counts_;  // of each running text in the step
 };
 

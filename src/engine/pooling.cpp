@@ -7,7 +7,7 @@ namespace pensieve::engine {
 
 PooledRows pooled_rows(Pooling pooling, std::int64_t count) {
   if (pooling == Pooling::mean) return {0, count};
-  return {pooling == Pooling::last ? count - 1 : 0, 1};
+  return {pooling == Pooling::last || pooling == Pooling::rank_last ? count - 1 : 0, 1};
 }
 
 std::vector<float> pool(Pooling pooling, std::span<const float> rows, std::size_t width) {

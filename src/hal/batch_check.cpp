@@ -21,6 +21,8 @@ Result<> check_sizes(const Batch& batch, const BatchRules& rules) {
   if (batch.positions.size() != batch.tokens.size()) {
     return wrong("{} positions for {} rows", batch.positions.size(), batch.tokens.size());
   }
+  if (!batch.segments.empty() && batch.segments.size() != batch.tokens.size())
+    return wrong("{} segments for {} rows", batch.segments.size(), batch.tokens.size());
   if (batch.sequence_starts.empty())
     return wrong("sequence_starts is empty; it needs one entry more than sequences");
   if (batch.sequences() > options.max_sequences) {
@@ -64,6 +66,10 @@ Result<> check_rows(const Batch& batch, const BatchRules& rules) {
       return wrong("row {} has token {}, outside the vocabulary of {}", row, batch.tokens[row],
                    rules.graph.vocabulary);
     }
+  }
+  for (std::size_t row = 0; row < batch.segments.size(); ++row) {
+    if (batch.segments[row] < 0 || batch.segments[row] >= rules.graph.segments)
+      return wrong("row {} is in segment {} of {}", row, batch.segments[row], rules.graph.segments);
   }
   const std::int64_t limit = rules.graph.position_limit;
   for (std::size_t s = 0; s + 1 < starts.size(); ++s) {

@@ -2,6 +2,9 @@
 // own.
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "engine/pooling.h"
 #include "manage/guarded.h"
 #include "manage/local_inference.h"
@@ -23,14 +26,28 @@ Error closing() {
 
 }  // namespace
 
-Result<std::vector<std::vector<std::int32_t>>> LocalInference::embedding_tokens(
-    const EmbeddingRequest& request) const {
+Result<EncodedTexts> LocalInference::embedding_tokens(const EmbeddingRequest& request) const {
   const Tokenizer& tokenizer = *model_.tokenizer;
   const auto context = static_cast<std::size_t>(embedder_->context());
-  std::vector<std::vector<std::int32_t>> texts;
+  EncodedTexts texts;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     std::vector<std::int32_t> tokens;
-    if (const auto* text = std::get_if<std::string>(&request.inputs[i])) {
+    std::optional<std::int64_t> second;
+    const auto* pair = std::get_if<TextPair>(&request.inputs[i]);
+    if ((pair != nullptr) != (pairs_ != nullptr)) {
+      return fail(
+          Error::Code::unsupported,
+          pair != nullptr
+              ? fmt::format("model '{}' does not rank texts; name a reranking model", model_.info.name)
+              : fmt::format("model '{}' ranks texts and makes no embeddings; use /v1/rerank",
+                            model_.info.name),
+          "model");
+    }
+    if (pair != nullptr) {
+      EncodedPair encoded = pairs_->encode(*pair, request.truncate ? context : SIZE_MAX);
+      tokens = std::move(encoded.tokens);
+      second = encoded.second;
+    } else if (const auto* text = std::get_if<std::string>(&request.inputs[i])) {
       tokenizer.encode(*text, {.add_special = true, .parse_special = false}, tokens);
     } else {
       tokens = std::get<std::vector<std::int32_t>>(request.inputs[i]);
@@ -44,27 +61,31 @@ Result<std::vector<std::vector<std::int32_t>>> LocalInference::embedding_tokens(
     }
     if (tokens.empty())
       return fail(Error::Code::invalid, fmt::format("input {} is empty; send some text", i), "input");
-    if (tokens.size() > context && !request.truncate) {
-      return fail(
-          Error::Code::invalid,
-          fmt::format("input {} has {} tokens, more than the context of {}; shorten it or set truncate", i,
-                      tokens.size(), context),
-          "input", "context_length_exceeded");
+    if (tokens.size() > context && (!request.truncate || second)) {
+      return fail(Error::Code::invalid,
+                  fmt::format("input {} has {} tokens, more than the context of {}; shorten it{}", i,
+                              tokens.size(), context, request.truncate ? "" : " or set truncate"),
+                  second ? "documents" : "input", "context_length_exceeded");
     }
     if (tokens.size() > context) truncate(tokenizer, context, tokens);
-    texts.push_back(std::move(tokens));
+    texts.tokens.push_back(std::move(tokens));
+    if (second) texts.seconds.push_back(*second);
   }
   return texts;
 }
 
-Result<Embeddings> LocalInference::run_embedder(const std::vector<std::vector<std::int32_t>>& texts) {
-  Result<std::vector<std::vector<float>>> vectors = embedder_->embed(texts);
+Result<Embeddings> LocalInference::run_embedder(const EncodedTexts& texts) {
+  Result<std::vector<std::vector<float>>> vectors = embedder_->embed(texts.tokens, texts.seconds);
   if (!vectors) return tl::unexpected(std::move(vectors.error()));
   Embeddings embeddings{std::move(*vectors), 0};
-  if (model_.graph.pooling != Pooling::rank) {
-    for (std::vector<float>& vector : embeddings.vectors) engine::normalise(vector);
+  for (std::vector<float>& vector : embeddings.vectors) {
+    if (pairs_ != nullptr) {
+      vector = {pairs_->score(vector)};
+    } else {
+      engine::normalise(vector);
+    }
   }
-  for (const std::vector<std::int32_t>& text : texts)
+  for (const std::vector<std::int32_t>& text : texts.tokens)
     embeddings.prompt_tokens += static_cast<std::int64_t>(text.size());
   embedded_tokens_.fetch_add(static_cast<std::uint64_t>(embeddings.prompt_tokens), std::memory_order_relaxed);
   embedded_.fetch_add(1, std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include "engine/options.h"
 #include "engine/runner.h"
 #include "hal/options.h"
+#include "manage/encode_pair.h"
 #include "manage/encode_prompt.h"
 #include "manage/load_budget.h"
 #include "manage/task_thread.h"
@@ -36,6 +37,12 @@ struct MemoryPlan {
 // available bytes.
 Result<MemoryPlan> plan_memory(const Backend& backend, const model::LoadedModel& model,
                                const engine::Options& options, std::size_t available);
+
+// The inputs of one request for embeddings, as the embedder takes them.
+struct EncodedTexts {
+  std::vector<std::vector<std::int32_t>> tokens;
+  std::vector<std::int64_t> seconds;  // first row of the second segment; empty: no pairs
+};
 
 class LocalInference final : public Inference {
  public:
@@ -75,8 +82,8 @@ class LocalInference final : public Inference {
   template <class Value, class Work>
   void answer(Done<Value> done, Work work);
   void admit(Submission& submission, bool abandoned);
-  Result<std::vector<std::vector<std::int32_t>>> embedding_tokens(const EmbeddingRequest& request) const;
-  Result<Embeddings> run_embedder(const std::vector<std::vector<std::int32_t>>& texts);
+  Result<EncodedTexts> embedding_tokens(const EmbeddingRequest& request) const;
+  Result<Embeddings> run_embedder(const EncodedTexts& texts);
   Result<std::vector<std::int32_t>> prompt_tokens(const GenerationRequest& request, std::string& tail) const;
   std::unique_ptr<ReplySink> message_sink(const ChatRequest& chat, const GenerationRequest& request,
                                           std::string_view tail, std::unique_ptr<ReplySink> client) const;
@@ -96,6 +103,7 @@ class LocalInference final : public Inference {
   std::shared_ptr<const engine::constraint::TokenTrie> trie_;
   std::unique_ptr<engine::Runner> runner_;      // null: the model makes embeddings only
   std::unique_ptr<engine::Embedder> embedder_;  // null: it generates
+  std::unique_ptr<PairEncoder> pairs_;          // null: it ranks nothing
 
   mutable std::mutex mutex_;
   std::unordered_map<GenerationId, bool>

@@ -154,6 +154,11 @@ Result<> LocalInference::start(const hal::Options& hardware, const engine::Optio
   if (model_.graph.pooling != Pooling::none) {
     embedder_ = std::make_unique<engine::Embedder>(model_.graph, std::move(*plan), memory->capacity);
     embedding_ = std::make_unique<TaskThread>(&log_);
+    if (ranks(model_.graph.pooling)) {
+      Result<PairEncoder> pairs = PairEncoder::make(model_, *controls_);
+      if (!pairs) return tl::unexpected(std::move(pairs.error()));
+      pairs_ = std::make_unique<PairEncoder>(std::move(*pairs));
+    }
   } else {
     runner_ = engine::Runner::start(model_.graph, *model_.tokenizer, backend_->info(), std::move(*plan),
                                     memory->capacity, options);

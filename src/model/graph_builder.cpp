@@ -108,9 +108,10 @@ Value GraphBuilder::embed_positions(std::string_view name) {
   return add_node(EmbedParams{EmbedParams::Index::position}, {}, {table}, config_.width);
 }
 
-Value GraphBuilder::embed_first(std::string_view name, std::int64_t rows) {
+Value GraphBuilder::embed_segments(std::string_view name, std::int64_t rows) {
+  graph_.segments = rows;
   const std::uint32_t table = weight(std::string(name) + ".weight", {rows, config_.width});
-  return add_node(EmbedParams{EmbedParams::Index::zero}, {}, {table}, config_.width);
+  return add_node(EmbedParams{EmbedParams::Index::segment}, {}, {table}, config_.width);
 }
 
 Value GraphBuilder::rms_norm(Value x, std::string_view name) {
@@ -152,7 +153,7 @@ Value GraphBuilder::head(Value x, std::string_view name, std::string_view tied) 
     return linear(x, std::string(has(name) ? name : tied), config_.vocabulary);
   }
   does_without(std::string(name) + ".");
-  if (config_.pooling != Pooling::rank) {
+  if (!ranks(config_.pooling)) {
     does_without("cls.");  // the classifier of another task
     return x;
   }

@@ -124,9 +124,9 @@ class GraphBuilder {
   // Names are without ".weight".
   bool has(std::string_view name) const { return tensors_.contains(std::string(name) + ".weight"); }
   Value embed(std::string_view name);
-  // A row for each position, of as many as the model was trained with; or the first of a table with `rows`.
+  // A row for each position, of as many as the model was trained with; or for the row's segment, of `rows`.
   Value embed_positions(std::string_view name);
-  Value embed_first(std::string_view name, std::int64_t rows);
+  Value embed_segments(std::string_view name, std::int64_t rows);
   Value rms_norm(Value x, std::string_view name);
   Value layer_norm(Value x, std::string_view name);
   Value activate(Value x, ActivateParams params);

@@ -78,6 +78,8 @@ void read_pooling(HyperParameters& from, TransformerConfig& config) {
   config.causal = from.flag("attention.causal", true);
   const std::int64_t none_stated = config.causal ? 0 : 1;
   config.pooling = kPoolings[from.integer("pooling_type", none_stated, {0, 4})];
+  // A row of a decoder knows the text before it only.
+  if (config.pooling == Pooling::rank && config.causal) config.pooling = Pooling::rank_last;
 }
 
 void read_layers(HyperParameters& from, TransformerConfig& config) {

@@ -18,7 +18,8 @@ void CpuPlan::rope_row(std::int32_t rope, int row, float* x, int heads) const {
 
 int CpuPlan::table_row(const EmbedParams& params, std::size_t row) const {
   if (params.index == EmbedParams::Index::token) return batch_.tokens[row];
-  return params.index == EmbedParams::Index::position ? batch_.positions[row] : 0;
+  if (params.index == EmbedParams::Index::position) return batch_.positions[row];
+  return batch_.segments.empty() ? 0 : batch_.segments[row];
 }
 
 // Groups with a weight of their own are normalised one by one.

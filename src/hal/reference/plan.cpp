@@ -108,6 +108,7 @@ InputRows ReferencePlan::input(const Node& node, std::size_t index) {
 std::span<const std::int32_t> ReferencePlan::table_indices(const EmbedParams& params, const Batch& batch) {
   if (params.index == EmbedParams::Index::token) return batch.tokens;
   if (params.index == EmbedParams::Index::position) return batch.positions;
+  if (!batch.segments.empty()) return batch.segments;
   zeros_.assign(rows_, 0);
   return zeros_;
 }

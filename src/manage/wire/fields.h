@@ -88,6 +88,11 @@ void fields(Archive& archive, T& value) {
   archive(request_id, prompt, sampling, max_tokens, min_tokens, stop, ignore_eos, constraint,
           reasoning_tokens, choices, top_logprobs, prompt_logprobs, cache_prompt, parse_special, add_special);
 }
+template <class Archive, Is<TextPair> T>
+void fields(Archive& archive, T& value) {
+  auto& [first, second] = value;
+  archive(first, second);
+}
 template <class Archive, Is<EmbeddingRequest> T>
 void fields(Archive& archive, T& value) {
   auto& [request_id, inputs, truncate] = value;

@@ -142,7 +142,9 @@ TEST(Wire, OtherQuestionsArriveWhole) {
   EXPECT_EQ(tokenize.text, "text");
   EXPECT_TRUE(tokenize.options.add_special && tokenize.options.parse_special);
   EXPECT_THAT(to_worker(Detokenize{5, {7, 8}}).tokens, ElementsAre(7, 8));
-  const Embed embed = to_worker(Embed{6, {"id", {std::string("x"), std::vector<std::int32_t>{4}}, true}});
+  const Embed embed = to_worker(
+      Embed{6, {"id", {std::string("x"), std::vector<std::int32_t>{4}, TextPair{"query", "text"}}, true}});
+  EXPECT_EQ(std::get<TextPair>(embed.request.inputs[2]).second, "text");
   EXPECT_EQ(std::get<std::string>(embed.request.inputs[0]), "x");
   EXPECT_TRUE(embed.request.truncate);
 }

@@ -10,12 +10,17 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 3> kHfNames{"BertModel", "BertForMaskedLM",
-                                                   "BertForSequenceClassification"};
+constexpr std::array<std::string_view, 7> kHfNames{"BertModel",
+                                                   "BertForMaskedLM",
+                                                   "RobertaModel",
+                                                   "BertForSequenceClassification",
+                                                   "XLMRobertaModel",
+                                                   "RobertaForSequenceClassification",
+                                                   "XLMRobertaForSequenceClassification"};
 
 constexpr auto kHfTensors = std::to_array<HfTensor>({
     {"embeddings.word_embeddings", "token_embd"},
-    {"embeddings.position_embeddings", "position_embd"},
+    {"embeddings.position_embeddings", "position_embd", HfChange::after_padding},
     {"embeddings.token_type_embeddings", "token_types"},
     {"embeddings.LayerNorm", "token_embd_norm"},
     {"attention.self.query", "attn_q"},
@@ -28,6 +33,8 @@ constexpr auto kHfTensors = std::to_array<HfTensor>({
     {"output.LayerNorm", "layer_output_norm"},
     {"pooler.dense", "cls"},
     {"classifier", "cls.output"},
+    {"classifier.dense", "cls"},  // RoBERTa's
+    {"classifier.out_proj", "cls.output"},
 });
 
 Result<Graph> build(const ModelFacts& facts) {
@@ -40,7 +47,7 @@ Result<Graph> build(const ModelFacts& facts) {
   GraphBuilder g(*config, facts);
   g.does_without("cls.predictions");
   Value x = g.embed("token_embd");  // [rows, width]
-  if (g.has("token_types")) x = x + g.embed_first("token_types", types);
+  if (g.has("token_types")) x = x + g.embed_segments("token_types", types);
   x = x + g.embed_positions("position_embd");
   x = g.layer_norm(x, "token_embd_norm");
   for (const Layer l : g.layers()) {
@@ -54,6 +61,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_bert;
-const Architecture arch_bert{"bert", kHfNames, build, {.tensors = kHfTensors}};
+const Architecture arch_bert{"bert", kHfNames, build, {.tensors = kHfTensors, .bidirectional = true}};
 
 }  // namespace pensieve::model

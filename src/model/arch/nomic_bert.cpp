@@ -21,7 +21,7 @@ Result<Graph> build(const ModelFacts& facts) {
 
   GraphBuilder g(*config, facts);
   Value x = g.embed("token_embd");  // [rows, width]
-  if (g.has("token_types")) x = x + g.embed_first("token_types", types);
+  if (g.has("token_types")) x = x + g.embed_segments("token_types", types);
   x = g.layer_norm(x, "token_embd_norm");
   for (const Layer l : g.layers()) {
     auto [q, k, v] = l.qkv(x);

@@ -8,7 +8,9 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 1> kHfNames{"Qwen3ForCausalLM"};
+constexpr std::array<std::string_view, 2> kHfNames{"Qwen3ForCausalLM", "Qwen3ForSequenceClassification"};
+
+constexpr auto kHfTensors = std::to_array<HfTensor>({{"score", "cls.output"}});
 
 Result<Graph> build(const ModelFacts& facts) {
   Result<TransformerConfig> config = TransformerConfig::read(facts.metadata);
@@ -30,6 +32,6 @@ Result<Graph> build(const ModelFacts& facts) {
 }  // namespace
 
 extern const Architecture arch_qwen3;
-const Architecture arch_qwen3{"qwen3", kHfNames, build};
+const Architecture arch_qwen3{"qwen3", kHfNames, build, {.tensors = kHfTensors}};
 
 }  // namespace pensieve::model

@@ -129,7 +129,16 @@ class FolderReader {
     Result<HfRopeFactors> factors = add_hf_config(*config, name, architecture_->hf.halves, metadata);
     if (!factors) return tl::unexpected(std::move(factors.error()));
     factors_ = std::move(*factors);
+    if (architecture_->hf.bidirectional) metadata.set(name + ".attention.causal", false);
     const std::string claimed = (*config)["architectures"].front().get<std::string>();
+    if (claimed.find("Roberta") != std::string::npos) {
+      const auto padding = config->find("pad_token_id");
+      const bool stated = padding != config->end() && padding->is_number_unsigned() && *padding < 1024U;
+      padding_rows_ = (stated ? padding->get<std::int64_t>() : 1) + 1;
+      const std::string key = name + ".context_length";
+      const auto rows = metadata.integer(key);
+      if (rows && rows->value_or(0) > padding_rows_) metadata.set(key, **rows - padding_rows_);
+    }
     if (claimed.ends_with("ForSequenceClassification")) metadata.set(name + ".pooling_type", std::int64_t{4});
     folder_->report_.format = "safetensors";
     return {};
@@ -233,6 +242,7 @@ class FolderReader {
     };
     HfShape shape{number("attention.head_count"), number("attention.head_count_kv"),
                   number("attention.key_length")};
+    shape.padding_rows = padding_rows_;
     if (shape.kv_heads == 0) shape.kv_heads = shape.heads;
     if (shape.head_width == 0 && shape.heads > 0) shape.head_width = number("embedding_length") / shape.heads;
     folder_->rearranged_ = std::make_unique<HfTensors>(architecture_->hf, shape);
@@ -264,6 +274,7 @@ class FolderReader {
   std::unique_ptr<HfFolder> folder_;
   const Architecture* architecture_ = nullptr;
   HfRopeFactors factors_;
+  std::int64_t padding_rows_ = 0;
   std::map<std::string, std::string> expected_;  // tensor to file, of the index
   std::set<std::string> seen_;
   Findings findings_;

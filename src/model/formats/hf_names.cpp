@@ -10,8 +10,13 @@
 namespace pensieve::model {
 namespace {
 
-constexpr std::array<std::string_view, 6> kPrefixes{
-    "model.language_model.", "language_model.model.", "model.", "transformer.", "bert.", "gpt_neox."};
+constexpr std::array<std::string_view, 7> kPrefixes{"model.language_model.",
+                                                    "language_model.model.",
+                                                    "model.",
+                                                    "transformer.",
+                                                    "bert.",
+                                                    "roberta.",
+                                                    "gpt_neox."};
 constexpr std::array<std::string_view, 4> kLayerPrefixes{"layers.", "h.", "encoder.layer.",
                                                          "encoder.layers."};
 

@@ -117,6 +117,15 @@ void HfTensors::change(const HfName& name, const SafeTensor& tensor) {
   }
   const std::size_t element = info.codec->block_bytes;
   if (name.change == HfChange::halves) return take_halves(name.name, tensor);
+  if (name.change == HfChange::after_padding) {
+    if (tensor.shape.size() != 2 || tensor.shape[0] <= shape_.padding_rows) {
+      return problems_.push_back(fmt::format("{} has no rows after the {} of the padding",
+                                             printable(tensor.name), shape_.padding_rows));
+    }
+    const std::size_t row = tensor.bytes.size() / static_cast<std::size_t>(tensor.shape[0]);
+    info.bytes = tensor.bytes.subspan(static_cast<std::size_t>(shape_.padding_rows) * row);
+    info.shape[0] -= shape_.padding_rows;
+  }
   if (name.change == HfChange::fused_heads) {
     const std::int64_t head_rows = shape_.head_width,
                        group = shape_.kv_heads > 0 ? shape_.heads / shape_.kv_heads : 0;

@@ -17,6 +17,7 @@ namespace pensieve::model {
 
 struct HfShape {  // what taking tensors apart needs to know
   std::int64_t heads = 0, kv_heads = 0, head_width = 0;
+  std::int64_t padding_rows = 0;  // of the position table that belong to no position
 };
 
 // Thread rule: built alone, then immutable. What was parsed must outlive it.

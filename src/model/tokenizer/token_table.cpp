@@ -67,6 +67,7 @@ Result<TokenTable> TokenTable::make(const Vocabulary& vocabulary, Spell spell) {
   } else if (vocabulary.add_end && table.end >= 0) {
     table.closing = {table.end};
   }
+  table.between = vocabulary.between.value_or(table.closing);
   return table;
 }
 

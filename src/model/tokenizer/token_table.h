@@ -39,6 +39,7 @@ class TokenTable {
   SpecialSplitter specials;
   std::int32_t begin = -1, end = -1;
   std::vector<std::int32_t> opening, closing;  // what add_special puts around a text
+  std::vector<std::int32_t> between;           // what stands between the two texts of a pair
 
   TokenTable() = default;
   TokenTable(TokenTable&&) = default;
@@ -62,6 +63,7 @@ int byte_of_hexadecimal(std::string_view text);
 class TableTokenizer : public Tokenizer {
  public:
   void encode(std::string_view text, EncodeOptions options, std::vector<std::int32_t>& out) const override;
+  PairFrame pair_frame() const override { return {table().opening, table().between, table().closing}; }
   std::string_view bytes(std::int32_t token, bool show_special) const override;
   std::int32_t vocabulary() const override { return table().size(); }
   bool is_end(std::int32_t token) const override { return table().known(token) && table().ends(token); }

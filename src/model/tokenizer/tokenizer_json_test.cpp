@@ -119,6 +119,33 @@ TEST(tokenizer_json, word_piece) {
   EXPECT_THAT(encode(json, "ABC áb abcccc"), ElementsAre(1, 2, 1, 0));
 }
 
+PairFrame frame(const Json& json) {
+  Metadata metadata;
+  const auto added = add_tokenizer_json(json.dump(), "", metadata);
+  EXPECT_TRUE(added) << (added ? "" : added.error().what);
+  const auto made = make_tokenizer(metadata);
+  EXPECT_TRUE(made) << (made ? "" : made.error().what);
+  return made ? (*made)->pair_frame() : PairFrame{};
+}
+
+TEST(tokenizer_json, what_stands_around_and_between_two_texts) {
+  Json json = byte_level();
+  EXPECT_THAT(frame(json).between, ::testing::IsEmpty());
+  const Json token{{"SpecialToken", {{"id", "<begin>"}}}}, text{{"Sequence", {{"id", "A"}}}};
+  json["post_processor"]["single"] = Json::array({token, text, token});
+  EXPECT_THAT(frame(json).between, ElementsAre(258)) << "nothing said of pairs";
+  json["post_processor"]["pair"] = Json::array({token, text, token, token, text, token});
+  EXPECT_THAT(frame(json).opening, ElementsAre(258));
+  EXPECT_THAT(frame(json).between, ElementsAre(258, 258));
+  EXPECT_THAT(frame(json).closing, ElementsAre(258));
+  json["post_processor"] = {{"type", "RobertaProcessing"},
+                            {"cls", Json::array({"<begin>", 258})},
+                            {"sep", Json::array({"<mark>", 259})}};
+  EXPECT_THAT(frame(json).between, ElementsAre(259, 259));
+  json["post_processor"]["type"] = "BertProcessing";
+  EXPECT_THAT(frame(json).between, ElementsAre(259));
+}
+
 TEST(tokenizer_json, special_tokens_and_the_template_come_from_the_configuration) {
   Metadata metadata;
   ASSERT_TRUE(add_tokenizer_json(byte_level().dump(),

@@ -159,6 +159,23 @@ Result<> read_around(const Metadata& metadata, std::string_view key, std::int32_
   return {};
 }
 
+// RoBERTa and its kin close the first text and put a separator before the second.
+Result<> settle_between(const Metadata& metadata, Vocabulary& vocabulary) {
+  bool doubled = true;
+  if (auto read = read_flag(metadata, "tokenizer.ggml.add_sep_token", doubled); !read) return read;
+  const SpecialTokenIds& ids = vocabulary.ids;
+  if (vocabulary.between || !doubled || ids.separator < 0) return {};
+  std::vector<std::int32_t> between;
+  if (vocabulary.closing) {
+    between = *vocabulary.closing;
+  } else if (ids.end >= 0) {
+    between.push_back(ids.end);
+  }
+  between.push_back(ids.separator);
+  vocabulary.between = std::move(between);
+  return {};
+}
+
 Result<> check_special_lengths(const Vocabulary& vocabulary) {
   for (const VocabularyToken& token : vocabulary.tokens) {
     if (token.special() && token.text.size() > kLongestSpecial) {
@@ -201,6 +218,9 @@ Result<Vocabulary> read_vocabulary(const Metadata& metadata, VocabularyDefaults 
     read = read_around(metadata, "tokenizer.pensieve.opening_ids", vocabulary.size(), vocabulary.opening);
   if (read)
     read = read_around(metadata, "tokenizer.pensieve.closing_ids", vocabulary.size(), vocabulary.closing);
+  if (read)
+    read = read_around(metadata, "tokenizer.pensieve.between_ids", vocabulary.size(), vocabulary.between);
+  if (read) read = settle_between(metadata, vocabulary);
   if (!read) return tl::unexpected(read.error());
   if (read = check_special_lengths(vocabulary); !read) return tl::unexpected(read.error());
   return vocabulary;

@@ -48,6 +48,7 @@ struct Vocabulary {
   bool add_end = false;
   // What stands around a text where the file spells it out (tokenizer_json.h), in place of the two flags.
   std::optional<std::vector<std::int32_t>> opening, closing;
+  std::optional<std::vector<std::int32_t>> between;  // two texts that are read together; else what closes one
 
   Vocabulary() = default;
   Vocabulary(Vocabulary&&) = default;

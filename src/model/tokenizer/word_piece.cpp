@@ -104,6 +104,8 @@ Result<std::unique_ptr<Tokenizer>> make_word_piece(const Metadata& metadata) {
         "model again");
   }
   ids.end = ids.separator;  // what closes a text
+  if (!metadata.contains("tokenizer.pensieve.between_ids") && ids.separator >= 0)
+    vocabulary->between = {ids.separator};
   auto table = TokenTable::make(*vocabulary, &spell);
   if (!table) return tl::unexpected(table.error());
   auto normaliser = WordNormaliser::read(metadata);

@@ -92,5 +92,14 @@ TEST(word_piece, a_vocabulary_without_an_unknown_token_is_refused) {
   EXPECT_THAT(make_tokenizer(metadata).error().what, HasSubstr("no unknown token"));
 }
 
+TEST(word_piece, pairs_have_one_separator_between) {
+  const auto tokenizer = make_tokenizer(vocabulary());
+  ASSERT_TRUE(tokenizer);
+  const PairFrame frame = (*tokenizer)->pair_frame();
+  EXPECT_THAT(frame.opening, ElementsAre(kClass));
+  EXPECT_THAT(frame.between, ElementsAre(kSeparator));
+  EXPECT_THAT(frame.closing, ElementsAre(kSeparator));
+}
+
 }  // namespace
 }  // namespace pensieve::model
