@@ -11,20 +11,15 @@
 
 #include "model/describe.h"
 #include "model/formats/findings.h"
+#include "model/formats/gguf_split.h"
 #include "model/loaded_model.h"
 #include "model/model_name.h"
+#include "model/stores.h"
 
 namespace pensieve::model {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kDeepest = 4;
-constexpr std::size_t kMostFiles = 10000;
-
-bool is_hidden(const fs::path& path) {
-  const std::string name = path.filename().string();
-  return name.empty() || name.front() == '.';
-}
 
 // Problems are shown to clients of a server, so no folder of this machine stands in them.
 std::string without_folder(std::string text, const std::string& path) {
@@ -35,27 +30,26 @@ std::string without_folder(std::string text, const std::string& path) {
   return text;
 }
 
-// Paths of model files below `folder`, sorted so that two scans agree.
-void collect(const fs::path& folder, int depth, std::vector<std::string>& paths,
-             std::vector<std::string>& problems) {
-  std::error_code error;
-  std::vector<fs::directory_entry> entries;
-  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::directory_iterator();
-       at.increment(error)) {
-    entries.push_back(*at);
-  }
-  if (error)
-    problems.push_back("cannot read the model directory " + printable(folder.string()) + ": " +
-                       error.message());
-  std::sort(entries.begin(), entries.end());
-  for (const fs::directory_entry& entry : entries) {
-    if (is_hidden(entry.path()) || paths.size() >= kMostFiles) continue;
-    std::error_code ignored;
-    if (entry.is_regular_file(ignored)) {
-      if (lower_case(entry.path().extension().string()) == ".gguf") paths.push_back(entry.path().string());
-    } else if (!entry.is_symlink(ignored) && entry.is_directory(ignored) && depth < kDeepest) {
-      collect(entry.path(), depth + 1, paths, problems);
-    }
+// A change of any file of a folder, or of any part, makes it another model.
+void add_companions(const std::string& path, bool folder, struct stat& status) {
+  const auto add = [&status](const fs::path& file) {
+    struct stat other {};
+    if (::stat(file.c_str(), &other) != 0 || !S_ISREG(other.st_mode)) return;
+    status.st_size += other.st_size;
+    const bool later = std::pair(other.st_mtim.tv_sec, other.st_mtim.tv_nsec) >
+                       std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    if (later) status.st_mtim = other.st_mtim;
+  };
+  const fs::path file(path);
+  if (folder) {
+    std::error_code error;
+    for (auto at = fs::directory_iterator(file, error); !error && at != fs::directory_iterator();
+         at.increment(error))
+      add(at->path());
+  } else if (const auto part = split_name(file.stem().string())) {
+    constexpr std::int64_t kMost = 1024;
+    for (std::int64_t i = 2; i <= std::min(part->count, kMost); ++i)
+      add(file.parent_path() / (part->part(i) + file.extension().string()));
   }
 }
 
@@ -95,8 +89,9 @@ std::vector<std::string> model_directories(const Options& options) {
   if (!options.models_dir.empty()) return options.models_dir;
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') return {};
-  std::string own = (fs::path(home) / ".pensieve" / "models").string();
-  return {std::move(own)};
+  std::vector<std::string> directories{(fs::path(home) / ".pensieve" / "models").string()};
+  for (std::string& other : stores_of_others()) directories.push_back(std::move(other));
+  return directories;
 }
 
 std::vector<std::string> absent_directories(const Options& options) {
@@ -110,17 +105,22 @@ std::vector<std::string> absent_directories(const Options& options) {
 }
 
 std::vector<Catalog::Found> Catalog::walk(std::vector<std::string>& problems) const {
-  std::vector<std::string> paths;
+  std::vector<StoredModel> models;
   for (const std::string& directory : directories_) {
     std::error_code ignored;
-    if (fs::exists(directory, ignored)) collect(directory, 1, paths, problems);
+    if (fs::exists(directory, ignored)) find_models(directory, models, problems);
   }
   std::vector<Found> found;
-  for (std::string& path : paths) {
+  for (StoredModel& model : models) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (::stat(model.path.c_str(), &status) != 0) continue;
+    const bool folder = S_ISDIR(status.st_mode);
+    if (!folder && !S_ISREG(status.st_mode)) continue;
+    add_companions(model.path, folder, status);
     found.push_back(
-        {std::move(path),
+        {std::move(model.path),
+         std::move(model.names),
+         folder,
          {status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec}});
   }
   return found;
@@ -180,14 +180,19 @@ CatalogListing Catalog::scan_locked() {
       continue;
     }
     const Examined& known = at->second;
-    const auto [place, is_new] = entry_of.try_emplace(file.identity, listing.entries.size());
-    const std::string stem = fs::path(file.path).stem().string();
+    const auto [at_entry, is_new] = entry_of.try_emplace(file.identity, listing.entries.size());
+    const fs::path place(file.path);
+    std::string stem = (file.folder ? place.filename() : place.stem()).string();
+    if (const auto part = split_name(stem); part && !file.folder) stem = part->stem;
     if (is_new) {
       CatalogEntry entry{.info = known.info, .problem = known.problem};
       entry.info.path = file.path;
       listing.entries.push_back(std::move(entry));
     }
-    CatalogEntry& entry = listing.entries[place->second];
+    CatalogEntry& entry = listing.entries[at_entry->second];
+    for (const std::string& name : file.names) add_alias(entry, name);
+    const bool says_nothing = file.folder || lower_case(place.extension().string()) != ".gguf";
+    if (!file.names.empty() && says_nothing) continue;  // a snapshot or a blob
     add_alias(entry, name_from_file(stem));
     if (const auto tagged = tagged_names(stem)) {
       add_alias(entry, tagged->full);

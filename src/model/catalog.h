@@ -44,7 +44,8 @@ Examined examine(const std::string& path);
 using Examiner = std::function<std::vector<Examined>(const std::vector<std::string>& paths)>;
 std::vector<Examined> examine_here(const std::vector<std::string>& paths);
 
-// Where models are looked for: the directories of the options; where none is named, ~/.pensieve/models.
+// Where models are looked for: the directories of the options; where none is named, ~/.pensieve/models and
+// the stores of other programs.
 std::vector<std::string> model_directories(const Options& options);
 // Of those named in the options, the ones that are not there.
 std::vector<std::string> absent_directories(const Options& options);
@@ -55,8 +56,8 @@ class Catalog {
   explicit Catalog(std::vector<std::string> directories, Examiner examiner = examine_here)
       : directories_(std::move(directories)), examiner_(std::move(examiner)) {}
 
-  // Looks at the directories: *.gguf, to a depth of four, without what is hidden; links to files are
-  // followed, links to directories are not. Files known by device, inode, size and time are not read again.
+  // Looks at the directories (stores.h says what is found). Files known by device, inode, size and time are
+  // not read again.
   CatalogListing scan();
 
   // A name as clients give it, never a path: exact, then in any case, then as `NAME:latest`, then as the
@@ -76,6 +77,8 @@ class Catalog {
   };
   struct Found {
     std::string path;
+    std::vector<std::string> names;  // of its store; empty: its own
+    bool folder = false;
     Identity identity;
   };
 

@@ -9,6 +9,7 @@
 
 #include "model/catalog.h"
 #include "model/formats/findings.h"
+#include "model/formats/hf_folder.h"
 #include "model/loaded_model.h"
 #include "model/model_name.h"
 
@@ -89,7 +90,8 @@ Result<CatalogEntry> Catalog::find(std::string_view name) {
 
 Result<CatalogEntry> Catalog::resolve(const std::string& reference) {
   std::error_code ignored;
-  if (!looks_like_path(reference) && !std::filesystem::is_regular_file(reference, ignored)) {
+  const bool is_there = std::filesystem::is_regular_file(reference, ignored) || is_hf_folder(reference);
+  if (!looks_like_path(reference) && !is_there) {
     return find(reference);
   }
   std::vector<Examined> examined = examiner_({reference});

@@ -14,11 +14,10 @@ struct Options {
 };
 
 inline constexpr std::array kOptions{
-    Option<Options>{
-        .key = "models_dir",
-        .member = &Options::models_dir,
-        .help =
-            "directory searched for model files, instead of ~/.pensieve/models; may be given several times"},
+    Option<Options>{.key = "models_dir",
+                    .member = &Options::models_dir,
+                    .help = "directory searched for model files, instead of ~/.pensieve/models and the "
+                            "stores of other programs; may be given several times"},
 };
 
 }  // namespace pensieve::model
