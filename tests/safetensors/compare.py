@@ -3,8 +3,8 @@
     compare.py VERDICTS [COUNT] [SEED]
 
 VERDICTS is the program safetensors_verdicts of a build with tests. They may differ only where this build is stricter on
-purpose, as safetensors.h says: what is no valid JSON to everyone (keys that stand twice, text that is no UTF-8, numbers
-that are no whole ones as written), more than 32 dimensions. Anything else, and whatever this build takes and the package
+purpose, as safetensors.h says: what is no valid JSON to everyone (keys that stand twice), text before the first brace,
+sizes beyond 2^63 - 1 (beside a 0, which makes the product small), more than 32 dimensions. Anything else, and whatever this build takes and the package
 refuses, fails. Without the package it says so and compares nothing.
 """
 import collections
@@ -106,6 +106,10 @@ def stricter(file, why):
         return "a key stands twice"
     except ValueError:
         return "no JSON to everyone"
+    if "does not begin with" in why:
+        return "text before the first brace"
+    if any(int(number) >= 2**63 for number in re.findall(r"\d+", header)):
+        return "a size beyond 2^63 - 1"
     if "dimensions" in why:
         return "more than 32 dimensions"
     return None

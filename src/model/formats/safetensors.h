@@ -1,7 +1,7 @@
 // One SafeTensors file: a JSON table of named tensors before their bytes. Source: the format's specification
 // and the rules of its reference reader; stricter than that in what is no valid JSON to everyone (duplicate
-// keys, text before the first brace). Not a model: names and shapes are given as they stand (hf_folder.h
-// makes a model of a folder).
+// keys, text before the first brace), in sizes beyond 2^63 - 1 and more than 32 dimensions. Not a model:
+// names and shapes are given as they stand (hf_folder.h makes a model of a folder).
 #pragma once
 
 #include <cstddef>

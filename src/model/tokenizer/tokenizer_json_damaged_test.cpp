@@ -26,6 +26,10 @@ std::vector<Json> sound() {
   bytes["<s>"] = 0;
   for (char letter = '!'; letter <= '~'; ++letter) bytes[std::string(1, letter)] = letter - '!' + 1;
   bytes["ab"] = 95;
+  Json pieces = Json::array();  // lists of pairs written in braces would be objects
+  for (const auto& [text, score] :
+       {std::pair{"<s>", 0.0}, {"<unk>", 0.0}, {"▁", -1.5}, {"a", -2.0}, {"▁a", -2.5}})
+    pieces.push_back(Json::array({text, score}));
   return {
       Json{{"added_tokens", {special}},
            {"normalizer", {{"type", "NFC"}}},
@@ -45,10 +49,7 @@ std::vector<Json> sound() {
       Json{{"added_tokens", {special}},
            {"pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}}},
            {"post_processor", frame},
-           {"model",
-            {{"type", "Unigram"},
-             {"unk_id", 1},
-             {"vocab", {{"<s>", 0.0}, {"<unk>", 0.0}, {"▁", -1.5}, {"a", -2.0}, {"▁a", -2.5}}}}}},
+           {"model", {{"type", "Unigram"}, {"unk_id", 1}, {"vocab", pieces}}}},
   };
 }
 
