@@ -121,7 +121,7 @@ def main():
     tally, wrong, done = collections.Counter(), 0, 0
     while done < count:
         files = [mutated(draw) for _ in range(min(5000, count - done))]
-        answer = subprocess.run([program], input=b"".join(struct.pack("<Q", len(f)) + f for f in files), capture_output=True, check=True).stdout.decode("utf-8", "replace").splitlines()
+        answer = subprocess.run([program], input=b"".join(struct.pack("<Q", len(f)) + f for f in files), capture_output=True, check=True).stdout.decode("utf-8", "replace").split("\n")[:-1]
         assert len(answer) == len(files), f"{len(answer)} verdicts for {len(files)} files"
         for file, ours in zip(files, answer):
             try:
