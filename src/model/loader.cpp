@@ -2,13 +2,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "model/architecture.h"
 #include "model/describe.h"
 #include "model/formats/findings.h"
 #include "model/loaded_model.h"
+#include "model/quantized_file.h"
 #include "model/tokenizer/tokenizer_factory.h"
 #include "model/weight_binding.h"
 
@@ -99,8 +102,10 @@ Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string
 
 }  // namespace
 
-Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context) {
+Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context,
+                         const std::string& quantize) {
   Result<std::unique_ptr<ModelFile>> file = open_model_file(path);
+  if (file && !quantize.empty()) file = quantized_file(std::move(*file), quantize);
   if (!file) return tl::unexpected(std::move(file).error());
   Result<LoadedModel> model = load_file(std::move(*file), path, backend, context);
   if (!model) {
@@ -109,6 +114,12 @@ Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t
     return tl::unexpected(std::move(error));
   }
   return model;
+}
+
+int load_threads(std::int64_t wanted) {
+  constexpr std::int64_t kMost = 256;
+  const std::int64_t usable = wanted > 0 ? wanted : std::thread::hardware_concurrency();
+  return static_cast<int>(std::clamp<std::int64_t>(usable, 1, kMost));
 }
 
 Result<> check_loadable(const ModelFile& file) {
