@@ -11,6 +11,7 @@
 #include "model/describe.h"
 #include "model/formats/findings.h"
 #include "model/loaded_model.h"
+#include "model/model_name.h"
 #include "model/quantized_file.h"
 #include "model/tokenizer/tokenizer_factory.h"
 #include "model/weight_binding.h"
@@ -46,8 +47,8 @@ Result<const Architecture*> architecture_of(const ModelFile& file) {
   std::vector<std::string_view> known;
   for (const Architecture* architecture : architectures()) known.push_back(architecture->gguf_name);
   return fail(Error::Code::unsupported,
-              fmt::format("the architecture {} is not supported; supported are: {}", printable(**name),
-                          fmt::join(known, ", ")),
+              fmt::format("the architecture {} is not supported; the nearest is {}, supported are: {}",
+                          printable(**name), nearest_of(**name, known), fmt::join(known, ", ")),
               {}, "model_unsupported");
 }
 

@@ -15,6 +15,7 @@
 #include "model/formats/hf_config.h"
 #include "model/formats/hf_tensors.h"
 #include "model/formats/safetensors.h"
+#include "model/model_name.h"
 #include "model/tokenizer/tokenizer_json.h"
 #include "util/json.h"
 #include "util/mapped_file.h"
@@ -114,8 +115,8 @@ class FolderReader {
     }
     std::sort(known.begin(), known.end());
     return fail(Error::Code::unsupported,
-                fmt::format("the architecture {} is not supported; supported are: {}", printable(name),
-                            fmt::join(known, ", ")),
+                fmt::format("the architecture {} is not supported; the nearest is {}, supported are: {}",
+                            printable(name), nearest_of(name, known), fmt::join(known, ", ")),
                 {}, "model_unsupported");
   }
 
