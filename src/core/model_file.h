@@ -12,6 +12,7 @@
 
 #include "core/codec.h"
 #include "core/metadata.h"
+#include "core/result.h"
 
 namespace pensieve {
 
@@ -32,7 +33,8 @@ struct FileReport {
   std::vector<std::string> warnings;
 };
 
-// Thread rule: immutable after open; any thread may read. The bytes live as long as the object.
+// Thread rule: immutable after open (and materialise); any thread may read. The bytes live as long as the
+// object.
 class ModelFile {
  public:
   virtual ~ModelFile() = default;
@@ -41,6 +43,9 @@ class ModelFile {
   virtual std::span<const TensorInfo> tensors() const = 0;
   virtual const TensorInfo* find(std::string_view tensor) const = 0;  // null when absent
   virtual std::uint64_t file_bytes() const = 0;
+  // Makes the bytes of matrices that do not stand in the file as they are wanted (unpacked, quantized while
+  // loading). Until then they take no memory and read as zeros; so it is known before whether a model fits.
+  virtual Result<> materialise(int /*threads*/) { return {}; }
 };
 
 }  // namespace pensieve

@@ -19,9 +19,12 @@ struct Options {
       0;  // tokens of state kept in all, shared by sequences and cache; 0: what the context needs
   std::string kv_type = "f16";
   bool prefix_cache = true;
+  std::string quantize;  // the type that weights get while loading; empty: their own
 };
 
 inline constexpr std::array<std::string_view, 3> kKvTypes{"f16", "f32", "q8_0"};
+inline constexpr std::array<std::string_view, 10> kQuantizations{"",       "q8_0", "q6_k", "q5_k", "q4_k",
+                                                                 "q4_k_m", "q4_0", "q4_1", "q3_k", "q2_k"};
 inline constexpr std::array kOptions{
     Option<Options>{.key = "context",
                     .member = &Options::context,
@@ -66,6 +69,11 @@ inline constexpr std::array kOptions{
     Option<Options>{.key = "prefix_cache",
                     .member = &Options::prefix_cache,
                     .help = "reuse the state of earlier prompts with the same beginning"},
+    Option<Options>{
+        .key = "quantize",
+        .member = &Options::quantize,
+        .help = "type that larger weights are quantized to while loading; empty: as the file has them",
+        .allowed = kQuantizations},
 };
 
 }  // namespace pensieve::engine

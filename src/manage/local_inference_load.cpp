@@ -98,7 +98,8 @@ Result<std::unique_ptr<LocalInference>> LocalInference::load(const std::string& 
       hal::open_backend(hardware.backend, {static_cast<std::int32_t>(hardware.threads), hardware.isa});
   if (!backend) return tl::unexpected(std::move(backend.error()));
   inference->backend_ = std::move(*backend);
-  Result<model::LoadedModel> loaded = model::load(path, *inference->backend_, options.context);
+  Result<model::LoadedModel> loaded =
+      model::load(path, *inference->backend_, options.context, options.quantize);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   inference->model_ = std::move(*loaded);
   if (!name.empty()) inference->model_.info.name = name;
@@ -142,6 +143,7 @@ Result<> LocalInference::start(const hal::Options& hardware, const engine::Optio
               {"state_bytes", static_cast<std::int64_t>(memory_.state)},
               {"scratch_bytes", static_cast<std::int64_t>(memory_.scratch)},
               {"available_bytes", static_cast<std::int64_t>(memory->available)}});
+  if (Result<> made = model_.file->materialise(model::load_threads(hardware.threads)); !made) return made;
   Result<std::unique_ptr<Plan>> plan =
       backend_->compile(Segment::whole(model_.graph), model_.weights, memory->capacity.plan);
   if (!plan) return tl::unexpected(std::move(plan.error()));

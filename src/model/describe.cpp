@@ -11,9 +11,8 @@
 #include <map>
 #include <optional>
 
-#include "model/formats/gguf_split.h"
-
 #include "model/chat/reply_format.h"
+#include "model/formats/gguf_split.h"
 
 namespace pensieve::model {
 namespace {

@@ -39,8 +39,14 @@ Result<std::unique_ptr<ModelFile>> examine_model_file(const std::string& path);
 
 // Opens, validates, builds the graph, checks every weight's presence, shape and codec, adopts the bytes on
 // `backend`. `context`: tokens that one sequence shall reach, 0: as trained; some models compute differently
-// then.
-Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context = 0);
+// then. `quantize`: the type that weights get while loading, empty: their own. The file's bytes are whole
+// only after ModelFile::materialise, which whoever compiles the graph calls when it is known that everything
+// fits.
+Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context = 0,
+                         const std::string& quantize = {});
+
+// Threads to materialise on: those asked for, else as many as the machine has.
+int load_threads(std::int64_t wanted);
 
 // Everything that `load` checks before it needs a device: the report, the architecture, each weight's
 // presence, shape, type.

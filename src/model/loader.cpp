@@ -2,13 +2,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "model/architecture.h"
 #include "model/describe.h"
 #include "model/formats/findings.h"
 #include "model/loaded_model.h"
+#include "model/model_name.h"
+#include "model/quantized_file.h"
 #include "model/tokenizer/tokenizer_factory.h"
 #include "model/weight_binding.h"
 
@@ -43,8 +47,8 @@ Result<const Architecture*> architecture_of(const ModelFile& file) {
   std::vector<std::string_view> known;
   for (const Architecture* architecture : architectures()) known.push_back(architecture->gguf_name);
   return fail(Error::Code::unsupported,
-              fmt::format("the architecture {} is not supported; supported are: {}", printable(**name),
-                          fmt::join(known, ", ")),
+              fmt::format("the architecture {} is not supported; the nearest is {}, supported are: {}",
+                          printable(**name), nearest_of(**name, known), fmt::join(known, ", ")),
               {}, "model_unsupported");
 }
 
@@ -99,8 +103,10 @@ Result<LoadedModel> load_file(std::unique_ptr<ModelFile> file, const std::string
 
 }  // namespace
 
-Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context) {
+Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t context,
+                         const std::string& quantize) {
   Result<std::unique_ptr<ModelFile>> file = open_model_file(path);
+  if (file && !quantize.empty()) file = quantized_file(std::move(*file), quantize);
   if (!file) return tl::unexpected(std::move(file).error());
   Result<LoadedModel> model = load_file(std::move(*file), path, backend, context);
   if (!model) {
@@ -109,6 +115,12 @@ Result<LoadedModel> load(const std::string& path, Backend& backend, std::int64_t
     return tl::unexpected(std::move(error));
   }
   return model;
+}
+
+int load_threads(std::int64_t wanted) {
+  constexpr std::int64_t kMost = 256;
+  const std::int64_t usable = wanted > 0 ? wanted : std::thread::hardware_concurrency();
+  return static_cast<int>(std::clamp<std::int64_t>(usable, 1, kMost));
 }
 
 Result<> check_loadable(const ModelFile& file) {

@@ -150,7 +150,8 @@ TEST_F(Loader, ListsTheArchitecturesThereAre) {
   image.bytes.replace(image.bytes.find("llama"), 5, "lhama");
   const Error error = refusal(image);
   EXPECT_EQ(error.code, Error::Code::unsupported);
-  EXPECT_THAT(error.what, HasSubstr("the architecture 'lhama' is not supported; supported are: "));
+  EXPECT_THAT(error.what,
+              HasSubstr("the architecture 'lhama' is not supported; the nearest is llama, supported are: "));
   EXPECT_THAT(error.what, HasSubstr("llama"));
 }
 

@@ -105,6 +105,14 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+std::string_view nearest_of(std::string_view wanted, std::span<const std::string_view> known) {
+  const auto nearer = [wanted](std::string_view a, std::string_view b) {
+    return edit_distance(wanted, a) < edit_distance(wanted, b);
+  };
+  const auto nearest = std::min_element(known.begin(), known.end(), nearer);
+  return nearest == known.end() ? std::string_view() : *nearest;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   a = a.substr(0, kLongestName);
   b = b.substr(0, kLongestName);

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,5 +36,7 @@ std::optional<std::string> tagged_name(std::string_view basename, std::string_vi
 std::string lower_case(std::string_view text);
 // Levenshtein distance in bytes; both texts at most kLongestName long (longer ones are cut).
 std::size_t edit_distance(std::string_view a, std::string_view b);
+// The one with the least distance, of equal ones the first; empty where none is known.
+std::string_view nearest_of(std::string_view wanted, std::span<const std::string_view> known);
 
 }  // namespace pensieve::model

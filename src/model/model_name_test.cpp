@@ -52,5 +52,12 @@ TEST(ModelName, DistancesCountEdits) {
   EXPECT_EQ(edit_distance(std::string(100000, 'a'), "b"), kLongestName);
 }
 
+TEST(ModelName, TheNearestIsTheLeastDistant) {
+  constexpr std::string_view kKnown[] = {"llama", "qwen3", "qwen2"};
+  EXPECT_EQ(nearest_of("qwen35", kKnown), "qwen3");
+  EXPECT_EQ(nearest_of("lama", kKnown), "llama");
+  EXPECT_EQ(nearest_of("x", {}), "");
+}
+
 }  // namespace
 }  // namespace pensieve::model

@@ -104,17 +104,35 @@ Result<Mix> find_mix(std::string_view type) {
               fmt::format("cannot quantize to '{}'; known are {}", type.substr(0, 60), known), "type");
 }
 
+// Experts may come one by one.
+const unsigned char* row_of(const TensorInfo& tensor, std::size_t row, std::size_t row_bytes) {
+  std::span<const std::byte> bytes = tensor.bytes;
+  if (!tensor.parts.empty()) {
+    const std::size_t in_part = tensor.parts.front().size() / row_bytes;
+    bytes = tensor.parts[row / in_part];
+    row %= in_part;
+  }
+  return reinterpret_cast<const unsigned char*>(bytes.data()) + row * row_bytes;
+}
+
 // Rows [first, last) of a tensor, decoded and encoded again.
 void convert_rows(const TensorInfo& tensor, const Codec& to, std::size_t first, std::size_t last,
-                  std::vector<unsigned char>& out) {
+                  unsigned char* out) {
   const auto columns = static_cast<std::size_t>(tensor.shape.back());
   const std::size_t from_bytes = tensor.codec->row_bytes(columns), to_bytes = to.row_bytes(columns);
   std::vector<float> values(columns);
-  const auto* bytes = reinterpret_cast<const unsigned char*>(tensor.bytes.data());
-  for (std::size_t row = first; row < last; ++row) {
-    decode_row(*tensor.codec, bytes + row * from_bytes, columns, values.data());
-    encode_row(to, values.data(), columns, out.data() + (row - first) * to_bytes);
+  for (std::size_t row = first; row < last; ++row, out += to_bytes) {
+    decode_row(*tensor.codec, row_of(tensor, row, from_bytes), columns, values.data());
+    encode_row(to, values.data(), columns, out);
   }
+}
+
+void write_as_is(std::ofstream& out, const TensorInfo& tensor) {
+  const auto write = [&out](std::span<const std::byte> bytes) {
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  };
+  write(tensor.bytes);
+  for (const std::span<const std::byte> part : tensor.parts) write(part);
 }
 
 Result<> write_converted(std::ofstream& out, const TensorInfo& tensor, const TensorToWrite& target,
@@ -131,7 +149,7 @@ Result<> write_converted(std::ofstream& out, const TensorInfo& tensor, const Ten
       const std::size_t begin = std::min(rows, first + i * slab), end = std::min(rows, begin + slab);
       results[i].resize((end - begin) * row_bytes);
       workers.emplace_back(
-          [&, begin, end, i] { convert_rows(tensor, *target.codec, begin, end, results[i]); });
+          [&, begin, end, i] { convert_rows(tensor, *target.codec, begin, end, results[i].data()); });
     }
     for (std::thread& worker : workers) worker.join();
     for (const auto& bytes : results) {
@@ -145,6 +163,21 @@ Result<> write_converted(std::ofstream& out, const TensorInfo& tensor, const Ten
 }
 
 }  // namespace
+
+void convert_tensor(const TensorInfo& tensor, const Codec& to, std::span<std::byte> out, int threads) {
+  const std::size_t row_bytes = to.row_bytes(static_cast<std::size_t>(tensor.shape.back()));
+  const std::size_t rows = out.size() / row_bytes;
+  const auto shares = static_cast<std::size_t>(std::max(threads, 1));
+  std::vector<std::thread> workers;
+  for (std::size_t i = 0; i < shares; ++i) {
+    const std::size_t begin = rows * i / shares, end = rows * (i + 1) / shares;
+    auto* to_bytes = reinterpret_cast<unsigned char*>(out.data()) + begin * row_bytes;
+    if (begin < end)
+      workers.emplace_back(
+          [&tensor, &to, begin, end, to_bytes] { convert_rows(tensor, to, begin, end, to_bytes); });
+  }
+  for (std::thread& worker : workers) worker.join();
+}
 
 std::vector<std::string> quantization_names() {
   std::vector<std::string> names;
@@ -212,9 +245,8 @@ Result<> write_quantized(const ModelFile& file, const QuantizationPlan& plan, co
   for (const TensorToWrite& target : plan.tensors) {
     const TensorInfo& tensor = *file.find(target.name);
     if (target.codec == tensor.codec) {
-      out.write(reinterpret_cast<const char*>(tensor.bytes.data()),
-                static_cast<std::streamsize>(tensor.bytes.size()));
-      advance(tensor.bytes.size());
+      write_as_is(out, tensor);
+      advance(target.bytes());
     } else if (auto written = write_converted(out, tensor, target, threads, advance); !written) {
       return give_up(written.error().what);
     }

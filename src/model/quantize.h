@@ -2,8 +2,10 @@
 // loading, and no calibration: weights alone decide.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,9 +16,9 @@
 
 namespace pensieve::model {
 
-// "q4_k" makes every weight matrix q4_k; a mix such as "q4_k_m" (or "q4_0", as users know it) gives some of them more bits: the output
-// matrix, and (in mixes that end in _m) values and down projections of the layers that suffer most. Names in
-// any case.
+// "q4_k" makes every weight matrix q4_k; a mix such as "q4_k_m" (or "q4_0", as users know it) gives some of
+// them more bits: the output matrix, and (in mixes that end in _m) values and down projections of the layers
+// that suffer most. Names in any case.
 std::vector<std::string> quantization_names();
 
 struct QuantizationPlan {
@@ -30,6 +32,9 @@ struct QuantizationPlan {
 // type with smaller blocks. Errors: `invalid` for an unknown name (listing those known), `unsupported` for a
 // tensor whose own type this build cannot read.
 Result<QuantizationPlan> plan_quantization(const ModelFile& file, std::string_view type);
+
+// All rows of a tensor, decoded and encoded again as [rows, columns] of `to`, on at most `threads` threads.
+void convert_tensor(const TensorInfo& tensor, const Codec& to, std::span<std::byte> out, int threads);
 
 // Writes beside `path` and renames at the end, so that a file of that name is whole or not there. `advance`
 // hears the bytes written. Errors: `io` with what the system said.

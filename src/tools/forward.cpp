@@ -27,7 +27,8 @@ Result<std::unique_ptr<Forward>> Forward::open(const std::string& path, const Fo
       options.hardware.backend, {static_cast<std::int32_t>(options.hardware.threads), options.hardware.isa});
   if (!backend) return tl::unexpected(std::move(backend.error()));
   forward->backend_ = std::move(*backend);
-  Result<model::LoadedModel> loaded = model::load(path, *forward->backend_, options.context);
+  Result<model::LoadedModel> loaded =
+      model::load(path, *forward->backend_, options.context, options.quantize);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   forward->model_ = std::move(*loaded);
   if (Result<> compiled = forward->compile(options); !compiled)
@@ -55,6 +56,9 @@ Result<> Forward::compile(const ForwardOptions& options) {
   plan_options_.slot_count = recurrent_ ? options.sequences : 0;
   lengths_.assign(static_cast<std::size_t>(options.sequences), 0);
   greedy_.temperature = 0;
+  estimate_ = backend_->estimate(Segment::whole(graph), model_.weights, plan_options_);
+  if (Result<> made = model_.file->materialise(model::load_threads(options.hardware.threads)); !made)
+    return made;
   Result<std::unique_ptr<Plan>> plan =
       backend_->compile(Segment::whole(graph), model_.weights, plan_options_);
   if (!plan) return tl::unexpected(std::move(plan.error()));

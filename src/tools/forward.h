@@ -24,6 +24,7 @@ struct ForwardOptions {
   std::int64_t tokens = 0;   // of each sequence; 0: the trained context
   std::int64_t context = 0;  // that the model is loaded for, where that makes a difference; 0: as trained
   std::int32_t step_rows = 512;
+  std::string quantize;  // the type that weights get while loading
 };
 
 // Rows of one sequence in a step. Positions follow those that the sequence already has.
@@ -42,6 +43,7 @@ class Forward {
   const model::LoadedModel& model() const { return model_; }
   const DeviceInfo& device() const { return backend_->info(); }
   MemoryEstimate memory() const { return plan_->memory(); }
+  MemoryEstimate estimate() const { return estimate_; }  // of the same, before the plan was compiled
   const Codec& kv_codec() const { return *plan_options_.kv_codec; }
   std::int64_t capacity() const { return capacity_; }  // tokens of one sequence
   std::int32_t step_rows() const { return plan_options_.max_rows; }
@@ -69,6 +71,7 @@ class Forward {
   model::LoadedModel model_;
   std::unique_ptr<Plan> plan_;
   PlanOptions plan_options_;
+  MemoryEstimate estimate_;
   std::int64_t capacity_ = 0;
   std::int32_t pages_each_ = 0;
   bool recurrent_ = false;

@@ -202,8 +202,9 @@ void fields(Archive& archive, T& value) {
 }
 template <class Archive, Is<engine::Options> T>
 void fields(Archive& archive, T& value) {
-  auto& [context, parallel, queue, step_rows, page_tokens, kv_tokens, kv_type, prefix_cache] = value;
-  archive(context, parallel, queue, step_rows, page_tokens, kv_tokens, kv_type, prefix_cache);
+  auto& [context, parallel, queue, step_rows, page_tokens, kv_tokens, kv_type, prefix_cache, quantize] =
+      value;
+  archive(context, parallel, queue, step_rows, page_tokens, kv_tokens, kv_type, prefix_cache, quantize);
 }
 
 template <class Archive, Is<LoadBudget> T>

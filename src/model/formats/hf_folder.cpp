@@ -16,6 +16,7 @@
 #include "model/formats/hf_tensors.h"
 #include "model/formats/python_json.h"
 #include "model/formats/safetensors.h"
+#include "model/model_name.h"
 #include "model/tokenizer/tokenizer_json.h"
 #include "util/json.h"
 #include "util/mapped_file.h"
@@ -40,6 +41,10 @@ class HfFolder final : public ModelFile {
     return found == index_.end() ? nullptr : &tensors_[found->second];
   }
   std::uint64_t file_bytes() const override { return bytes_; }
+  Result<> materialise(int threads) override {
+    rearranged_->materialise(threads);
+    return {};
+  }
 
  private:
   friend class FolderReader;
@@ -111,8 +116,8 @@ class FolderReader {
     }
     std::sort(known.begin(), known.end());
     return fail(Error::Code::unsupported,
-                fmt::format("the architecture {} is not supported; supported are: {}", printable(name),
-                            fmt::join(known, ", ")),
+                fmt::format("the architecture {} is not supported; the nearest is {}, supported are: {}",
+                            printable(name), nearest_of(name, known), fmt::join(known, ", ")),
                 {}, "model_unsupported");
   }
 
@@ -122,7 +127,7 @@ class FolderReader {
     const Result<const Architecture*> found = architecture_of(*config);
     if (!found) return tl::unexpected(found.error());
     architecture_ = *found;
-    if (Result<> known = check_quantization(*config); !known) return known;
+    if (Result<> known = read_quantization(*config); !known) return known;
     Metadata& metadata = folder_->metadata_;
     const std::string name(architecture_->gguf_name);
     metadata.set("general.architecture", name);
@@ -145,17 +150,13 @@ class FolderReader {
     return {};
   }
 
-  static Result<> check_quantization(const Json& config) {
+  Result<> read_quantization(const Json& config) {
     const auto found = config.find("quantization_config");
     if (found == config.end() || !found->is_object()) return {};
-    const auto method = found->find("quant_method");
-    const std::string name =
-        method != found->end() && method->is_string() ? method->get<std::string>() : "unknown";
-    if (name == "mxfp4" || name == "fp8") return {};
-    return fail(Error::Code::unsupported,
-                fmt::format("config.json: weights quantized by {} are not supported; fp8 and mxfp4 are",
-                            printable(name)),
-                {}, "model_unsupported");
+    const Result<std::optional<Packing>> packing = packing_of(*found);
+    if (!packing) return tl::unexpected(packing.error());
+    packing_ = *packing;
+    return {};
   }
 
   Result<> read_companions() {
@@ -176,10 +177,25 @@ class FolderReader {
       if (const Result<Json> generation = json("generation_config.json"))
         add_hf_generation(*generation, metadata);
     }
+    add_licence();
     if (!has("modules.json") || !has("1_Pooling/config.json")) return {};
     const Result<Json> pooling = json("1_Pooling/config.json");
     if (!pooling) return tl::unexpected(pooling.error());
     return add_hf_pooling(*pooling, std::string(architecture_->gguf_name), metadata);
+  }
+
+  // What the model card says in its front matter: lines between two of "---".
+  void add_licence() {
+    const Result<std::string> card = has("README.md") ? text("README.md") : Result<std::string>("");
+    if (!card || !card->starts_with("---\n")) return;
+    const std::string front = card->substr(0, card->find("\n---", 3));
+    constexpr std::string_view kKey = "\nlicense:";
+    const std::size_t at = front.find(kKey);
+    if (at == std::string::npos) return;
+    std::string licence = front.substr(at + kKey.size(), front.find('\n', at + 1) - at - kKey.size());
+    licence.erase(0, licence.find_first_not_of(" \t\"'"));
+    licence.erase(licence.find_last_not_of(" \t\"'\r") + 1);
+    if (!licence.empty()) folder_->metadata_.set("general.license", licence);
   }
 
   // The files that hold tensors, and for each tensor of an index the file it must be in.
@@ -246,7 +262,7 @@ class FolderReader {
     shape.padding_rows = padding_rows_;
     if (shape.kv_heads == 0) shape.kv_heads = shape.heads;
     if (shape.head_width == 0 && shape.heads > 0) shape.head_width = number("embedding_length") / shape.heads;
-    folder_->rearranged_ = std::make_unique<HfTensors>(architecture_->hf, shape);
+    folder_->rearranged_ = std::make_unique<HfTensors>(architecture_->hf, shape, packing_);
     const Result<std::set<std::string>> names = shards();
     if (!names) return tl::unexpected(names.error());
     for (const std::string& shard : *names) {
@@ -275,6 +291,7 @@ class FolderReader {
   std::unique_ptr<HfFolder> folder_;
   const Architecture* architecture_ = nullptr;
   HfRopeFactors factors_;
+  std::optional<Packing> packing_;
   std::int64_t padding_rows_ = 0;
   std::map<std::string, std::string> expected_;  // tensor to file, of the index
   std::set<std::string> seen_;

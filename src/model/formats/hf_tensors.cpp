@@ -15,16 +15,16 @@
 namespace pensieve::model {
 namespace {
 
-const Codec* codec_of(const std::string& type) {
-  if (type == "F32") return find_codec("f32");
-  if (type == "F16") return find_codec("f16");
-  if (type == "BF16") return find_codec("bf16");
-  return nullptr;
-}
-
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
+}
+
+// Of what stands in files the plain types; the others are made here.
+const Codec* codec_of(const std::string& type) {
+  constexpr std::string_view kKnown[] = {"F32", "F16", "BF16", "Q4_0", "Q4_1"};
+  const bool known = std::find(std::begin(kKnown), std::end(kKnown), type) != std::end(kKnown);
+  return known ? find_codec(lower(type)) : nullptr;
 }
 
 bool ends_with(std::string_view text, std::string_view end) {
@@ -74,7 +74,7 @@ void HfTensors::add(const SafeTensor& given) {
   if (is_leftover(given.name)) return;
   tensors_.push_back(given);
   const SafeTensor& tensor = tensors_.back();
-  if (take_packed(tensor)) return;
+  if (take_packed(tensor) || take_four_bits(tensor)) return;
   std::string name = tensor.name;
   for (const std::string_view scale : {"_scale_inv", "_scale"}) {
     if (!ends_with(name, scale)) continue;
@@ -272,6 +272,7 @@ std::vector<TensorInfo> HfTensors::finish(std::vector<std::string>& problems) {
     const std::size_t space = name.find(' ');
     take_mxfp4(name.substr(space + 1), std::strtoll(name.c_str(), nullptr, 10), pair);
   }
+  place_four_bits();
   gather_experts();
   problems.insert(problems.end(), problems_.begin(), problems_.end());
   return std::move(done_);

@@ -81,8 +81,11 @@ Json to_json(const Arguments& arguments, const Forward& forward, const Outcome& 
                     {"instruction_sets", machine.instruction_sets},
                     {"memory_bytes", machine.memory.total}};
   all["build"] = {{"version", build_version()}, {"compiler", build_compiler()}, {"type", build_type()}};
-  const MemoryEstimate memory = forward.memory();
-  all["memory"] = {{"weights", memory.weights}, {"state", memory.state}, {"scratch", memory.scratch}};
+  const auto memory_json = [](const MemoryEstimate& memory) {
+    return Json{{"weights", memory.weights}, {"state", memory.state}, {"scratch", memory.scratch}};
+  };
+  all["memory"] = memory_json(forward.memory());
+  all["memory_estimate"] = memory_json(forward.estimate());
   return all;
 }
 
@@ -126,6 +129,7 @@ ExitCode run(Arguments& arguments) {
   }
   ForwardOptions options;
   options.hardware = settings.hardware;
+  options.quantize = settings.engine.quantize;
   options.kv_type = settings.engine.kv_type;
   options.sequences = work.parallel;
   options.tokens = work.depth + std::max(work.prompt, work.generate);
@@ -150,7 +154,7 @@ void declare(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();  // shared: CLI11 keeps copies of callbacks
   Workload& work = arguments->work;
   declare_model(app, arguments->settings, arguments->model);
-  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type", "step-rows"});
+  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type", "quantize", "step-rows"});
   const CLI::Range tokens(0, 1 << 24);
   app.add_option("--prompt", work.prompt, "tokens of prompt to read; 0: none; default 512")
       ->check(tokens)

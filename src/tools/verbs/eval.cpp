@@ -179,6 +179,7 @@ ExitCode run(Arguments& arguments) {
   if (!path) return report(path.error(), During::model);
   ForwardOptions options;
   options.hardware = settings.hardware;
+  options.quantize = settings.engine.quantize;
   options.kv_type = settings.source("kv-type") == manage::Source::flag ? settings.engine.kv_type : "f32";
   options.context = 1;  // the graph for short texts, where there are several
   Result<std::unique_ptr<Forward>> forward = Forward::open(*path, options);
@@ -193,7 +194,7 @@ void declare(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();  // shared: CLI11 keeps copies of callbacks
   declare_model(app, arguments->settings, arguments->model);
   arguments->settings.set_default("kv-type", std::string("f32"));
-  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type"});
+  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type", "quantize"});
   app.add_option("--batch", arguments->batch,
                  "cut prompts into chunks of N tokens; default: as few chunks as fit")
       ->check(CLI::Range(1, 1 << 20))

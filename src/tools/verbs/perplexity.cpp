@@ -40,6 +40,7 @@ ExitCode run(Arguments& arguments) {
   if (!path) return report(path.error(), During::model);
   ForwardOptions options;
   options.hardware = settings.hardware;
+  options.quantize = settings.engine.quantize;
   options.kv_type = settings.engine.kv_type;
   options.tokens = arguments.context;
   const Result<std::unique_ptr<Forward>> forward = Forward::open(*path, options);
@@ -66,7 +67,7 @@ ExitCode run(Arguments& arguments) {
 void declare(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();  // shared: CLI11 keeps copies of callbacks
   declare_model(app, arguments->settings, arguments->model);
-  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type"});
+  arguments->settings.declare_flags(app, {"backend", "threads", "isa", "kv-type", "quantize"});
   app.add_option("--file", arguments->file, "text to predict")->required()->type_name("TEXT");
   app.add_option("--context", arguments->context,
                  "tokens in a chunk; the second half of each is scored; default 512")

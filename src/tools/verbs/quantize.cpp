@@ -25,7 +25,10 @@ struct Arguments {
 
 std::uint64_t bytes_of(const ModelFile& file) {
   std::uint64_t sum = 0;
-  for (const TensorInfo& tensor : file.tensors()) sum += tensor.bytes.size();
+  for (const TensorInfo& tensor : file.tensors()) {
+    sum += tensor.bytes.size();
+    for (const std::span<const std::byte> part : tensor.parts) sum += part.size();
+  }
   return sum;
 }
 
@@ -43,6 +46,7 @@ ExitCode run(const Arguments& arguments) {
   const int threads = arguments.threads > 0
                           ? arguments.threads
                           : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (const Result<> made = (*file)->materialise(threads); !made) return report(made.error(), During::model);
   {
     Progress progress("quantize", static_cast<std::int64_t>(plan->bytes()));
     const auto written = model::write_quantized(

@@ -199,8 +199,8 @@ void declare(CLI::App& app, int& exit_code) {
       ->type_name("N");
   app.add_option("--system", arguments->system, "system message")->type_name("TEXT");
   app.add_flag("--raw", arguments->raw, "continue the text as it is, without the chat template");
-  arguments->settings.declare_flags(
-      app, {"models-dir", "backend", "threads", "isa", "context", "kv-type", "log-level", "log-format"});
+  arguments->settings.declare_flags(app, {"models-dir", "backend", "threads", "isa", "context", "kv-type",
+                                          "quantize", "log-level", "log-format"});
   arguments->settings.declare_config(app);
   app.footer(
       "Examples:\n  pensieve run model.gguf\n  pensieve run model.gguf \"Why is the sky blue?\" "
