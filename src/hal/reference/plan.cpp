@@ -199,10 +199,10 @@ void ReferencePlan::run_recurrent(const Node& node, const Batch& batch) {
   const auto vector = [&](std::size_t index) {
     return index < node.weights.size() ? weights_.vector(node.weights[index]) : std::span<const float>();
   };
-  if (const auto* params = std::get_if<ConvParams>(&node.params)) {
-    conv(*params, where, vector(0), vector(1), input(node, 0), out);
-  } else if (const auto* params = std::get_if<ScanParams>(&node.params)) {
-    scan(*params, where, {vector(0), vector(1), vector(2)}, input(node, 0), input(node, 1), input(node, 2),
+  if (const auto* short_conv = std::get_if<ConvParams>(&node.params)) {
+    conv(*short_conv, where, vector(0), vector(1), input(node, 0), out);
+  } else if (const auto* selective = std::get_if<ScanParams>(&node.params)) {
+    scan(*selective, where, {vector(0), vector(1), vector(2)}, input(node, 0), input(node, 1), input(node, 2),
          input(node, 3), out);
   } else {
     delta(std::get<DeltaParams>(node.params), where, {vector(0), vector(1)}, input(node, 0), input(node, 1),
