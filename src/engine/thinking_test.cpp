@@ -42,6 +42,8 @@ Request asking(World& world, std::string_view prompt, std::int64_t budget, std::
   request.choices = choices;
   request.sampling.temperature = 1;
   request.sampling.seed = 7;
+  for (const char letter : std::string_view("abcde"))  // a token is a character
+    request.sampling.logit_bias.emplace_back(letter, 90.0F);
   request.thinking = limit(budget, choices);
   return request;
 }

@@ -92,8 +92,9 @@ Part text_up_to(Graph& graph, const std::string& end) {
     return own.star(byte);
   };
   const Dfa ends = Dfa::of(first, first.sequence({text(first), marker(first, end.substr(0, last + 1))}));
-  const Dfa before = Dfa::of(
-      earlier, earlier.sequence({text(earlier), marker(earlier, core), any_byte(earlier), text(earlier)}));
+  const Dfa before =
+      Dfa::of(earlier,
+              earlier.sequence({text(earlier), marker(earlier, core), any_byte(earlier), anything(earlier)}));
   return graph.sequence({ends.without(before).emit(graph), graph.literal(end.substr(last + 1))});
 }
 
