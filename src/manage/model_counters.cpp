@@ -105,6 +105,8 @@ CountersReading ModelCounters::read(const InferenceStats& live) const {
   for (std::size_t i = 0; i < kFinishReasons; ++i) reading.finished[i] = finished_[i].load(kOrder);
   reading.failed = failed_.load(kOrder);
   reading.loads = loads_.load(kOrder);
+  reading.crashes = crashes_.load(kOrder);
+  reading.restarts = restarts_.load(kOrder);
   reading.first_token = first_token_.read();
   reading.inter_token = inter_token_.read();
   reading.whole = whole_.read();

@@ -44,6 +44,8 @@ struct CountersReading {
   std::array<std::uint64_t, kFinishReasons> finished{};
   std::uint64_t failed = 0;  // generations that ended with an error
   std::uint64_t loads = 0;
+  std::uint64_t crashes = 0;   // its process ended unexpectedly, while loading too
+  std::uint64_t restarts = 0;  // loads after a crash
   HistogramReading first_token, inter_token, whole, queue;
 };
 
@@ -56,6 +58,8 @@ class ModelCounters {
                                             std::unique_ptr<ReplySink> sink);
 
   void count_load() { loads_.fetch_add(1, std::memory_order_relaxed); }
+  void count_crash() { crashes_.fetch_add(1, std::memory_order_relaxed); }
+  void count_restart() { restarts_.fetch_add(1, std::memory_order_relaxed); }
   // The counters of a load that ended.
   void retire(const InferenceStats& stats);
   // `live`: of the model as loaded now; nothing when it is not.
@@ -68,7 +72,7 @@ class ModelCounters {
   mutable std::mutex mutex_;
   InferenceStats retired_;  // guarded by mutex_
   std::array<std::atomic<std::uint64_t>, kFinishReasons> finished_{};
-  std::atomic<std::uint64_t> failed_{0}, loads_{0};
+  std::atomic<std::uint64_t> failed_{0}, loads_{0}, crashes_{0}, restarts_{0};
   static constexpr std::array kFirstTokenBounds{0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08,
                                                 0.1,   0.25,  0.5,  0.75, 1.0,  2.5,  5.0,
                                                 7.5,   10.0,  20.0, 40.0, 80.0, 160.0};

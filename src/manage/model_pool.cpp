@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "manage/guarded.h"
+#include "manage/process_death.h"
 
 namespace pensieve::manage {
 
@@ -142,8 +143,9 @@ void OnDemandPool::settle(const std::string& name, Result<std::unique_ptr<Infere
   {
     const std::lock_guard lock(mutex_);
     ModelEntry& entry = *register_.lookup(name);
-    std::shared_ptr<ModelCounters>& counters = counters_[name];
-    if (!counters) counters = std::make_shared<ModelCounters>();
+    const std::shared_ptr<ModelCounters> counters = counters_of(name);
+    if (loaded && std::exchange(entry.crashed, false)) counters->count_restart();
+    if (!loaded && process_died(loaded.error())) note_crash(entry);
     if (loaded) {
       entry.memory_bytes = (*loaded)->stats().memory_bytes;
       entry.tenancy = std::make_shared<Tenancy>(std::move(*loaded), counters, graveyard_);
@@ -159,6 +161,12 @@ void OnDemandPool::settle(const std::string& name, Result<std::unique_ptr<Infere
     changed_.notify_all();
   }
   for (auto& [acquired, answer] : answers) acquired(std::move(answer));
+}
+
+std::shared_ptr<ModelCounters> OnDemandPool::counters_of(const std::string& name) {
+  std::shared_ptr<ModelCounters>& counters = counters_[name];
+  if (!counters) counters = std::make_shared<ModelCounters>();
+  return counters;
 }
 
 Result<ModelStatus> OnDemandPool::unload(std::string_view name) {
@@ -269,7 +277,10 @@ std::map<std::string, CountersReading> OnDemandPool::counters() const {
   for (const auto& [name, counters] : counters_) {
     const ModelEntry* entry = register_.lookup(name);
     const bool live = entry != nullptr && entry->tenancy != nullptr;
-    all.emplace(name, counters->read(live ? entry->tenancy->model().stats() : InferenceStats{}));
+    CountersReading reading = counters->read(live ? entry->tenancy->model().stats() : InferenceStats{});
+    // Noted with the next request to it, or when it is taken down; but it has happened.
+    if (live && !entry->tenancy->model().alive()) ++reading.crashes;
+    all.emplace(name, std::move(reading));
   }
   return all;
 }

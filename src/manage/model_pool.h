@@ -71,11 +71,13 @@ class OnDemandPool final : public ModelPool {
   void note_death(ModelEntry& entry, Lock& lock);
   // With mutex_ held.
   void begin_load(ModelEntry& entry);
+  void note_crash(ModelEntry& entry);
   void refresh_when_old() const;
   bool pinned(const ModelEntry& entry) const;
   std::optional<Clock::time_point> expiry(const ModelEntry& entry) const;
   ModelStatus status_of(const ModelEntry& entry) const;
   std::chrono::milliseconds patience() const;
+  std::shared_ptr<ModelCounters> counters_of(const std::string& name);
   std::size_t held_by_others(const std::string& name) const;
   std::string tenants() const;
 

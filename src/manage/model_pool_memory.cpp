@@ -64,6 +64,7 @@ void OnDemandPool::take_down(ModelEntry& entry, const char* why, Lock& lock) {
               {"reason", std::string_view(why)},
               {"memory_bytes", static_cast<std::int64_t>(entry.memory_bytes)}});
   entry.enter(ModelState::unloading);
+  if (!entry.tenancy->model().alive()) note_crash(entry);
   std::shared_ptr<Tenancy> ended = std::move(entry.tenancy);
   const std::string name = entry.info.name;
   entry.keep_alive.reset();
@@ -78,6 +79,11 @@ void OnDemandPool::take_down(ModelEntry& entry, const char* why, Lock& lock) {
   if (!same.waiting.empty()) begin_load(same);
 }
 
+void OnDemandPool::note_crash(ModelEntry& entry) {
+  entry.crashed = true;
+  counters_of(entry.info.name)->count_crash();
+}
+
 void OnDemandPool::note_death(ModelEntry& entry, Lock&) {
   const auto lived = std::chrono::seconds(std::time(nullptr) - entry.since);
   // Who answered in this life is no model that only dies.
@@ -89,6 +95,7 @@ void OnDemandPool::note_death(ModelEntry& entry, Lock&) {
               {"deaths", static_cast<std::int64_t>(entry.deaths)},
               {"pause_ms", static_cast<std::int64_t>(pause.count())}});
   entry.retry_at = Clock::now() + pause;
+  note_crash(entry);
   entry.memory_bytes = 0;
   entry.problem = "the model ended unexpectedly";
   entry.enter(ModelState::failed);

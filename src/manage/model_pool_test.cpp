@@ -83,6 +83,7 @@ class PoolTest : public testing::Test {
                        const LoadBudget& budget) -> Result<std::unique_ptr<Inference>> {
       std::unique_lock lock(mutex);
       opened.wait(lock, [this] { return open; });
+      if (failure) return tl::unexpected(*failure);
       if (failing) return fail(Error::Code::exhausted, "too large: 10 GB needed, 1 GB available");
       if (budget.available < info.file_bytes) {
         return fail(Error::Code::exhausted,
@@ -126,7 +127,8 @@ class PoolTest : public testing::Test {
   std::vector<std::string> catalog{"alpha", "beta"};
   std::mutex mutex;
   std::condition_variable opened;
-  bool open = false;  // loads wait until then; guarded by mutex
+  bool open = false;             // loads wait until then; guarded by mutex
+  std::optional<Error> failure;  // of loads; guarded by mutex
   static bool eventually(const std::function<bool()>& holds) {
     for (int i = 0; i < 20'000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return holds();
@@ -416,9 +418,35 @@ TEST_F(PoolTest, ADeadModelIsLoadedAgain) {
   }
   EXPECT_EQ(models->find("mine")->state, ModelState::failed);
   EXPECT_THAT(models->find("mine")->problem, HasSubstr("unexpectedly"));
+  EXPECT_EQ(models->counters().at("mine").crashes, 3U) << "the last one was not asked for yet";
+  EXPECT_EQ(models->counters().at("mine").restarts, 2U);
   EXPECT_TRUE(ask(*models, "mine").get());
+  EXPECT_EQ(models->counters().at("mine").crashes, 3U);
+  EXPECT_EQ(models->counters().at("mine").restarts, 3U);
   EXPECT_EQ(loads, 4);
   EXPECT_EQ(models->find("mine")->state, ModelState::loaded);
+  {
+    const std::lock_guard lock(mutex);
+    newest->dead = true;
+  }
+  ASSERT_TRUE(models->unload("mine"));
+  ASSERT_TRUE(becomes(*models, "mine", ModelState::unloaded));
+  EXPECT_EQ(models->counters().at("mine").crashes, 4U) << "nobody asked for it any more";
+}
+
+TEST_F(PoolTest, AProcessThatDiesWhileLoadingIsCounted) {
+  const auto models = pool({});
+  failure = {Error::Code::unavailable, "it ended with signal 11", "", "worker_crashed", {}};
+  open_gate();
+  EXPECT_FALSE(ask(*models, "alpha").get());
+  EXPECT_EQ(models->counters().at("alpha").crashes, 1U);
+  {
+    const std::lock_guard lock(mutex);
+    failure.reset();
+  }
+  EXPECT_TRUE(ask(*models, "alpha").get());
+  EXPECT_EQ(models->counters().at("alpha").crashes, 1U);
+  EXPECT_EQ(models->counters().at("alpha").restarts, 1U);
 }
 
 // With a pause that doubled from death to death, this would take minutes.

@@ -32,6 +32,7 @@ struct ModelEntry {
   std::optional<std::chrono::seconds> keep_alive;
   std::vector<ModelPool::Acquired> waiting;
   int deaths = 0;                             // in a row, without a useful life between
+  bool crashed = false;                       // its last life or load ended with its process
   std::optional<Clock::time_point> retry_at;  // a load that waits for its time
 
   bool holds_memory() const { return state == ModelState::loaded || state == ModelState::unloading; }

@@ -83,6 +83,13 @@ class Server:
                 return status, json.loads(line[6:])["error"]
         return status, None if b"[DONE]" in data else {"message": "no end", "code": "cut"}
 
+    def crashes(self, model):
+        connection = http.client.HTTPConnection(*self.address, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return float(re.search(rf'^pensieve_worker_crashes_total{{model="{model}"}} (\S+)$', text, re.M)[1])
+
     def workers(self):
         return {name.rsplit("model=", 1)[1]: pid for pid, name in children(self.process.pid).items() if "model=" in name}
 
@@ -167,6 +174,7 @@ class Workers(unittest.TestCase):
                 self.assertTrue(before, f"{client.model} failed before it was killed: {error}")
                 slowest, hit = max(slowest, at - before[-1]), hit + 1
         for name in ("first", "second"):
+            self.assertEqual(server.crashes(name), sum(1 for victim, _ in victims if victim == name))
             others = [result for client in clients if client.model == name for result in client.results]
             self.assertGreater(sum(1 for _, _, error in others if not error), 0)
         self.assertIsNone(server.process.poll(), "the server died")

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "manage/process_death.h"
 #include "manage/worker/examination.h"
 #include "manage/worker/worker_inference.h"
 
@@ -14,15 +15,6 @@ namespace pensieve::manage {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-namespace {
-
-bool process_died(const Error& error) {
-  return error.reason == "worker_crashed" || error.reason == "worker_stalled" ||
-         error.reason == "worker_misbehaved" || error.reason == "load_timeout";
-}
-
-}  // namespace
 
 void BackOff::died(Clock::time_point now) {
   constexpr milliseconds kFirst{100}, kLongest{30'000};

@@ -58,6 +58,12 @@ double memory(const CountersReading& r) {
 double loads(const CountersReading& r) {
   return static_cast<double>(r.loads);
 }
+double crashes(const CountersReading& r) {
+  return static_cast<double>(r.crashes);
+}
+double restarts(const CountersReading& r) {
+  return static_cast<double>(r.restarts);
+}
 // As llama-server counts it: from the beginning, averaged.
 double generation_rate(const CountersReading& r) {
   const double seconds = r.inter_token.sum;
@@ -73,6 +79,10 @@ constexpr std::array kFamilies{
            failed},
     Family{"pensieve_steps_total", "counter", "Steps of the engine.", true, steps},
     Family{"pensieve_model_loads_total", "counter", "Times the model was loaded.", true, loads},
+    Family{"pensieve_worker_crashes_total", "counter",
+           "Times the model's process ended unexpectedly, while loading too.", true, crashes},
+    Family{"pensieve_worker_restarts_total", "counter", "Times the model was loaded again after a crash.",
+           true, restarts},
     Family{"pensieve_requests_running", "gauge", "Generations in progress.", true, running},
     Family{"pensieve_requests_waiting", "gauge", "Generations that wait for a place.", true, waiting},
     Family{"pensieve_kv_cache_usage_ratio", "gauge", "Used share of the cache, 0 to 1.", true, pages_share},
