@@ -2,6 +2,7 @@
 #include "engine/constraint/matcher.h"
 
 #include <algorithm>
+#include <array>
 
 namespace pensieve::engine::constraint {
 namespace {
@@ -25,13 +26,24 @@ const std::vector<std::uint64_t>& Automaton::mask(State state) {
   if (found != masks_.end()) return found->second;
   const std::size_t words = (trie_.vocabulary() + 63) / 64;
   if (masks_.size() * words * sizeof(std::uint64_t) > kMostMaskBytes) masks_.clear();
-  std::vector<std::uint64_t> bits(words, 0);
-  const auto allow = [&bits](std::int32_t token) {
-    bits[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (static_cast<std::size_t>(token) % 64);
-  };
+  std::vector<std::uint64_t> bits;
+  if (const std::optional<std::size_t> characters = plain_ahead(state)) {
+    bits = trie_.plain(*characters);
+    walk(trie_.not_plain(), state, bits);
+  } else {
+    bits.assign(words, 0);
+    walk(trie_.all(), state, bits);
+  }
+  if (machine_.may_end(state)) {
+    for (const std::int32_t token : trie_.end_tokens()) allow(token, bits);
+  }
+  return masks_.emplace(state, std::move(bits)).first->second;
+}
+
+void Automaton::walk(const TokenTrie::Tree& tree, State state, std::vector<std::uint64_t>& bits) {
   path_.resize(trie_.depth() + 1);
   path_[0] = state;
-  const std::vector<TokenTrie::Step>& steps = trie_.steps();
+  const std::vector<TokenTrie::Step>& steps = tree.steps();
   for (std::size_t i = 0; i < steps.size();) {
     const TokenTrie::Step& step = steps[i];
     const State next = machine_.next(path_[step.depth - 1U], step.byte);
@@ -40,13 +52,70 @@ const std::vector<std::uint64_t>& Automaton::mask(State state) {
       continue;
     }
     path_[step.depth] = next;
-    for (std::int32_t t = step.first; t < step.last; ++t) allow(trie_.tokens()[static_cast<std::size_t>(t)]);
+    for (std::int32_t t = step.first; t < step.last; ++t)
+      allow(tree.tokens()[static_cast<std::size_t>(t)], bits);
     ++i;
   }
-  if (machine_.may_end(state)) {
-    for (const std::int32_t token : trie_.end_tokens()) allow(token);
+}
+
+// How many plain characters may follow, whichever they are, as far as tokens go; nothing where it depends on
+// which.
+std::optional<std::size_t> Automaton::plain_ahead(State state) {
+  for (std::size_t count = 0; count < TokenTrie::kMostPlain; ++count) {
+    const State next = after_plain(state);
+    if (next == kMixed) return std::nullopt;
+    if (next == kDead) return count;
+    if (next == state) break;
+    state = next;
   }
-  return masks_.emplace(state, std::move(bits)).first->second;
+  return TokenTrie::kMostPlain;
+}
+
+// Where every plain character leads; kMixed: not all to one state. UTF-8 as in table 3-7 of the Unicode
+// standard.
+State Automaton::after_plain(State state) {
+  const auto [known, fresh] = after_plain_.try_emplace(state, kMixed);
+  if (!fresh) return known->second;
+  struct Lead {
+    int low, high, second_low, second_high, tail;  // bytes after the second
+  };
+  constexpr std::array<Lead, 8> kLeads{{{0xC2, 0xDF, 0x80, 0xBF, 0},
+                                        {0xE0, 0xE0, 0xA0, 0xBF, 1},
+                                        {0xE1, 0xEC, 0x80, 0xBF, 1},
+                                        {0xED, 0xED, 0x80, 0x9F, 1},
+                                        {0xEE, 0xEF, 0x80, 0xBF, 1},
+                                        {0xF0, 0xF0, 0x90, 0xBF, 2},
+                                        {0xF1, 0xF3, 0x80, 0xBF, 2},
+                                        {0xF4, 0xF4, 0x80, 0x8F, 2}}};
+  const State to = machine_.next(state, 'a');
+  for (int byte = 0x20; byte < 0x80; ++byte) {
+    if (byte != '"' && byte != '\\' && machine_.next(state, static_cast<std::uint8_t>(byte)) != to)
+      return kMixed;
+  }
+  for (const Lead& lead : kLeads) {
+    for (int first = lead.low; first <= lead.high; ++first) {
+      State at = machine_.next(state, static_cast<std::uint8_t>(first));
+      int low = lead.second_low, high = lead.second_high;
+      for (int left = lead.tail; left > 0; --left, low = 0x80, high = 0xBF) {
+        at = common_next(at, low, high);
+        if (at == kMixed) return kMixed;
+      }
+      if (common_next(at, low, high) != to) return kMixed;
+    }
+  }
+  return after_plain_[state] = to;
+}
+
+State Automaton::common_next(State state, int low, int high) {
+  const State to = machine_.next(state, static_cast<std::uint8_t>(low));
+  for (int byte = low + 1; byte <= high; ++byte) {
+    if (machine_.next(state, static_cast<std::uint8_t>(byte)) != to) return kMixed;
+  }
+  return to;
+}
+
+void Automaton::allow(std::int32_t token, std::vector<std::uint64_t>& bits) {
+  bits[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (static_cast<std::size_t>(token) % 64);
 }
 
 void Automaton::tidy() {
@@ -55,6 +124,7 @@ void Automaton::tidy() {
   for (Matcher* matcher : matchers_) kept.push_back(&matcher->state_);
   machine_.keep_only(kept);
   masks_.clear();
+  after_plain_.clear();
 }
 
 Matcher::Matcher(std::shared_ptr<Automaton> automaton)

@@ -1,10 +1,12 @@
 // Matcher: which tokens may come next in one answer, so that it satisfies a constraint in the end. Masks are
-// kept by state: the inside of a string costs one walk of the vocabulary. Thread rule: matchers of one
+// kept by state. Where any plain character may follow, as inside of strings, only the tokens that hold others
+// are walked through. Thread rule: matchers of one
 // Automaton on one thread at a time (the engine's).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -29,12 +31,19 @@ class Automaton {
 
  private:
   friend class Matcher;
+  static constexpr State kMixed = -2;
   const std::vector<std::uint64_t>& mask(State state);
+  void walk(const TokenTrie::Tree& tree, State state, std::vector<std::uint64_t>& bits);
+  std::optional<std::size_t> plain_ahead(State state);
+  State after_plain(State state);
+  State common_next(State state, int low, int high);
+  static void allow(std::int32_t token, std::vector<std::uint64_t>& bits);
   void tidy();
 
   Machine machine_;
   const TokenTrie& trie_;
   std::unordered_map<State, std::vector<std::uint64_t>> masks_;
+  std::unordered_map<State, State> after_plain_;
   std::vector<State> path_;
   std::vector<Matcher*> matchers_;
 };
