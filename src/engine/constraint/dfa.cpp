@@ -125,7 +125,7 @@ Dfa Dfa::of(const Graph& graph, Part part, const Guarded& begins, const Guarded&
       int high = low;
       while (high < 255 && !starts[static_cast<std::size_t>(high) + 1]) ++high;
       Nodes reached;
-      graph.work()->spend(1 + nodes.size() / 2);
+      graph.work()->spend(1 + nodes.size() / 8);
       for (const Node node : nodes) {
         for (const Graph::Bytes& edge : graph.vertex(node).bytes) {
           if (edge.low <= low && low <= edge.high) reached.push_back(edge.to);
@@ -164,7 +164,7 @@ Dfa Dfa::product(const Dfa& a, const Dfa& b, Accepts accepts) {
   number({0, 0});
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const Pair pair = pairs[i];
-    if (dfa.work_) dfa.work_->spend(20 + state_of(a, pair.first).edges.size() * 8);
+    if (dfa.work_) dfa.work_->spend(20 + state_of(a, pair.first).edges.size() * 2);
     std::array<bool, 257> starts{};
     mark(state_of(a, pair.first), starts);
     mark(state_of(b, pair.second), starts);

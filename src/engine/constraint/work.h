@@ -17,8 +17,8 @@ class Refusal : public std::runtime_error {
 
 class Work {
  public:
-  // A step takes some twenty nanoseconds: all of them together less than 50 milliseconds.
-  static constexpr std::size_t kMostSteps = 2'000'000;
+  // A step takes some ten nanoseconds: all of them together less than a tenth of a second.
+  static constexpr std::size_t kMostSteps = 6'000'000;
 
   void spend(std::size_t steps) {
     spent_ += steps;
