@@ -13,6 +13,7 @@ namespace pensieve::server {
 class RequestCounts;
 class OpenStreams;
 class SessionStore;
+class ResponseStore;
 
 struct Context {
   manage::Services& services;
@@ -20,6 +21,7 @@ struct Context {
   RequestCounts& counts;
   OpenStreams& streams;
   SessionStore& sessions;
+  ResponseStore& responses;
   std::atomic<bool> draining = false;       // the server is about to stop and takes no new work
   std::atomic<std::int64_t> answering = 0;  // requests between their arrival and the end of their answer
   std::atomic<std::uint64_t> reloads = 0, failed_reloads = 0;  // of the configuration

@@ -28,6 +28,8 @@ struct Options {
   std::int64_t resume_timeout = 300;
   std::int64_t resume_bytes = 64 << 20;
   std::string session_file;
+  std::int64_t response_count = 10'000;
+  std::int64_t response_bytes = 256 << 20;
   bool test_endpoints = false;
 };
 
@@ -132,7 +134,18 @@ inline constexpr std::array kOptions{
                     .maximum = 1LL << 36},
     Option<Options>{.key = "session_file",
                     .member = &Options::session_file,
-                    .help = "where sessions are kept (SQLite); empty: ~/.pensieve/sessions.db"},
+                    .help = "where sessions and responses are kept (SQLite); empty: ~/.pensieve/sessions.db"},
+    Option<Options>{.key = "response_count",
+                    .member = &Options::response_count,
+                    .help = "answers of /v1/responses kept for each key; the oldest make room",
+                    .minimum = 1,
+                    .maximum = 1 << 30},
+    Option<Options>{.key = "response_bytes",
+                    .member = &Options::response_bytes,
+                    .help = "space for them, for each key; the oldest make room",
+                    .unit = "bytes",
+                    .minimum = 1 << 16,
+                    .maximum = 1LL << 40},
     Option<Options>{.key = "test_endpoints",
                     .member = &Options::test_endpoints,
                     .help = "also serve /_ws/echo, for conformance tests of WebSocket"},

@@ -13,6 +13,7 @@
 #include "server/grpc/grpc_server.h"
 #include "server/http/listener.h"
 #include "server/request_counts.h"
+#include "server/sessions/response_store.h"
 #include "server/sessions/session_store.h"
 #include "server/streams/open_streams.h"
 
@@ -35,7 +36,9 @@ struct Server::Parts {
         streams({.keep = std::chrono::seconds(wanted.resume_timeout),
                  .bytes = static_cast<std::size_t>(wanted.resume_bytes)}),
         sessions(session_file(wanted), services.log),
-        context{services, options, counts, streams, sessions},
+        responses(session_file(wanted), {.count = wanted.response_count, .bytes = wanted.response_bytes},
+                  services.log),
+        context{services, options, counts, streams, sessions, responses},
         keys(wanted.api_key),
         hosts(wanted.host, wanted.allowed_host) {}
 
@@ -43,6 +46,7 @@ struct Server::Parts {
   RequestCounts counts;
   OpenStreams streams;
   SessionStore sessions;
+  ResponseStore responses;
   Context context;
   KeyRing keys;
   HostNames hosts;

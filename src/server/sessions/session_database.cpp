@@ -2,12 +2,9 @@
 // schema.
 #include "server/sessions/session_database.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <utility>
 
 #include "util/json.h"
@@ -17,7 +14,6 @@ namespace {
 
 using util::Json;
 
-constexpr int kVersion = 1;
 constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS sessions(
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, model TEXT NOT NULL,
@@ -26,7 +22,6 @@ constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS messages(
     session INTEGER NOT NULL REFERENCES sessions(number) ON DELETE CASCADE, position INTEGER NOT NULL,
     id TEXT NOT NULL, created_at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(session, position)) WITHOUT ROWID;
-  PRAGMA user_version = 1;
 )";
 
 std::string body_of(const ChatMessage& message) {
@@ -72,71 +67,6 @@ Error not_found(std::string_view id) {
           {}};
 }
 
-}  // namespace
-
-struct SessionDatabase::Connection {
-  sqlite3* handle = nullptr;
-  Connection() = default;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() { sqlite3_close(handle); }
-
-  tl::unexpected<Error> problem(std::string_view doing) const {
-    return fail(Error::Code::unavailable,
-                fmt::format("{}: {}; see [server] session_file", doing,
-                            handle != nullptr ? sqlite3_errmsg(handle) : "out of memory"),
-                {}, "sessions_unavailable");
-  }
-  Result<> execute(const char* statements, std::string_view doing) const {
-    if (sqlite3_exec(handle, statements, nullptr, nullptr, nullptr) != SQLITE_OK) return problem(doing);
-    return {};
-  }
-};
-
-namespace {
-
-// A prepared statement; values are bound in order.
-class Statement {
- public:
-  Statement(sqlite3* handle, const char* text) { sqlite3_prepare_v2(handle, text, -1, &statement_, nullptr); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-  ~Statement() { sqlite3_finalize(statement_); }
-
-  Statement& bind(std::string_view value) {
-    sqlite3_bind_text64(statement_, ++bound_, value.data() != nullptr ? value.data() : "", value.size(),
-                        SQLITE_TRANSIENT, SQLITE_UTF8);
-    return *this;
-  }
-  Statement& bind(std::int64_t value) {
-    sqlite3_bind_int64(statement_, ++bound_, value);
-    return *this;
-  }
-  Statement& bind(const std::string& value) { return bind(std::string_view(value)); }
-  Statement& bind(const std::optional<std::string>& value) {
-    if (value) return bind(std::string_view(*value));
-    sqlite3_bind_null(statement_, ++bound_);
-    return *this;
-  }
-  // SQLITE_ROW, SQLITE_DONE, or what went wrong.
-  int step() { return statement_ != nullptr ? sqlite3_step(statement_) : SQLITE_ERROR; }
-  std::string text(int column) const {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return bytes != nullptr
-               ? std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
-               : std::string();
-  }
-  std::optional<std::string> optional_text(int column) const {
-    if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
-    return text(column);
-  }
-  std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-  int bound_ = 0;
-};
-
 constexpr const char* kColumns =
     "SELECT id, owner, model, title, parent_id, metadata, created_at, "
     "(SELECT count(*) FROM messages WHERE session = number) FROM sessions ";
@@ -154,80 +84,23 @@ Session session_of(const Statement& row) {
   return session;
 }
 
-// Undone unless committed.
-class Transaction {
- public:
-  explicit Transaction(sqlite3* handle) : handle_(handle) {
-    begun_ = sqlite3_exec(handle_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK;
-  }
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
-  ~Transaction() {
-    if (begun_) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
-  }
-  bool begun() const { return begun_; }
-  bool commit() {
-    const bool done = sqlite3_exec(handle_, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK;
-    if (done) begun_ = false;
-    return done;
-  }
-
- private:
-  sqlite3* handle_;
-  bool begun_ = false;
-};
-
 }  // namespace
 
-SessionDatabase::SessionDatabase(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)) {}
-SessionDatabase::SessionDatabase(SessionDatabase&&) noexcept = default;
-SessionDatabase& SessionDatabase::operator=(SessionDatabase&&) noexcept = default;
-SessionDatabase::~SessionDatabase() = default;
-
 Result<SessionDatabase> SessionDatabase::open(const std::string& path) {
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  auto connection = std::make_unique<Connection>();
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  // Conversations are nobody else's business: the file, and those that SQLite puts beside it with its rights.
-  if (const int file = path == ":memory:" ? -1 : ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-      file >= 0)
-    ::close(file);
-  if (sqlite3_open_v2(path.c_str(), &connection->handle, flags, nullptr) != SQLITE_OK)
-    return connection->problem(fmt::format("sessions cannot be kept in '{}'", path));
-  sqlite3_busy_timeout(connection->handle, 5000);
-  sqlite3_limit(connection->handle, SQLITE_LIMIT_LENGTH, static_cast<int>(kMostBytes));
-  const std::string doing = fmt::format("sessions cannot be read from '{}'", path);
-  {
-    Statement version(connection->handle, "PRAGMA user_version");
-    if (version.step() != SQLITE_ROW) return connection->problem(doing);
-    if (version.number(0) > kVersion) {
-      return fail(
-          Error::Code::unsupported,
-          fmt::format("'{}' is of version {}, which a newer Pensieve wrote; this one reads version {}; set "
-                      "[server] session_file to another file",
-                      path, version.number(0), kVersion),
-          {}, "sessions_unavailable");
-    }
-  }
-  Result<> ready = connection->execute(
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;", doing);
-  if (ready) ready = connection->execute(kSchema, doing);
-  if (!ready) return tl::unexpected(ready.error());
-  return SessionDatabase(std::move(connection));
+  auto file = SqliteFile::open(path, "sessions", kSchema, kMostBytes);
+  if (!file) return tl::unexpected(std::move(file.error()));
+  return SessionDatabase(std::move(*file));
 }
 
 Result<> SessionDatabase::create(const Session& session, const std::vector<SessionMessage>& messages) {
-  sqlite3* handle = connection_->handle;
+  sqlite3* handle = file_.handle();
   Transaction transaction(handle);
   Statement insert(handle,
                    "INSERT INTO sessions(id, owner, model, title, parent_id, metadata, created_at) "
                    "VALUES(?, ?, ?, ?, ?, ?, ?)");
   insert.bind(session.id).bind(session.owner).bind(session.model).bind(session.title).bind(session.parent_id);
   insert.bind(session.metadata).bind(session.created_at);
-  if (!transaction.begun() || insert.step() != SQLITE_DONE)
-    return connection_->problem("the session was not kept");
+  if (!transaction.begun() || insert.step() != SQLITE_DONE) return file_.problem("the session was not kept");
   std::int64_t position = 0;
   const std::int64_t number = sqlite3_last_insert_rowid(handle);
   for (const SessionMessage& message : messages) {
@@ -237,17 +110,17 @@ Result<> SessionDatabase::create(const Session& session, const std::vector<Sessi
         .bind(message.id)
         .bind(message.created_at)
         .bind(body_of(message.message));
-    if (add.step() != SQLITE_DONE) return connection_->problem("the session was not kept");
+    if (add.step() != SQLITE_DONE) return file_.problem("the session was not kept");
   }
-  if (!transaction.commit()) return connection_->problem("the session was not kept");
+  if (!transaction.commit()) return file_.problem("the session was not kept");
   return {};
 }
 
 Result<Session> SessionDatabase::find(std::string_view owner, std::string_view id) {
-  Statement select(connection_->handle, (std::string(kColumns) + "WHERE owner = ? AND id = ?").c_str());
+  Statement select(file_.handle(), (std::string(kColumns) + "WHERE owner = ? AND id = ?").c_str());
   const int step = select.bind(owner).bind(id).step();
   if (step == SQLITE_DONE) return tl::unexpected(not_found(id));
-  if (step != SQLITE_ROW) return connection_->problem("the session cannot be read");
+  if (step != SQLITE_ROW) return file_.problem("the session cannot be read");
   return session_of(select);
 }
 
@@ -257,7 +130,7 @@ Result<SessionPage> SessionDatabase::list(std::string_view owner, std::int64_t l
     if (auto known = find(owner, *after); !known) return tl::unexpected(known.error());
   }
   Statement select(
-      connection_->handle,
+      file_.handle(),
       (std::string(kColumns) + "WHERE owner = ? AND number < coalesce((SELECT number FROM sessions WHERE "
                                "id = ?), 9223372036854775807) ORDER BY number DESC LIMIT ?")
           .c_str());
@@ -265,24 +138,23 @@ Result<SessionPage> SessionDatabase::list(std::string_view owner, std::int64_t l
   SessionPage page;
   int step = SQLITE_DONE;
   while ((step = select.step()) == SQLITE_ROW) page.sessions.push_back(session_of(select));
-  if (step != SQLITE_DONE) return connection_->problem("the sessions cannot be read");
+  if (step != SQLITE_DONE) return file_.problem("the sessions cannot be read");
   page.more = static_cast<std::int64_t>(page.sessions.size()) > limit;
   if (page.more) page.sessions.pop_back();
   return page;
 }
 
 Result<> SessionDatabase::remove(std::string_view owner, std::string_view id) {
-  Statement erase(connection_->handle, "DELETE FROM sessions WHERE owner = ? AND id = ?");
-  if (erase.bind(owner).bind(id).step() != SQLITE_DONE)
-    return connection_->problem("the session was not deleted");
-  if (sqlite3_changes(connection_->handle) == 0) return tl::unexpected(not_found(id));
+  Statement erase(file_.handle(), "DELETE FROM sessions WHERE owner = ? AND id = ?");
+  if (erase.bind(owner).bind(id).step() != SQLITE_DONE) return file_.problem("the session was not deleted");
+  if (sqlite3_changes(file_.handle()) == 0) return tl::unexpected(not_found(id));
   return {};
 }
 
 Result<std::vector<SessionMessage>> SessionDatabase::messages(std::string_view owner, std::string_view id) {
   if (auto known = find(owner, id); !known) return tl::unexpected(known.error());
   Statement select(
-      connection_->handle,
+      file_.handle(),
       "SELECT messages.id, messages.created_at, body FROM messages JOIN sessions ON session = number "
       "WHERE sessions.id = ? ORDER BY position");
   select.bind(id);
@@ -293,22 +165,22 @@ Result<std::vector<SessionMessage>> SessionDatabase::messages(std::string_view o
     if (!message) return tl::unexpected(std::move(message.error()));
     found.push_back({select.text(0), select.number(1), std::move(*message)});
   }
-  if (step != SQLITE_DONE) return connection_->problem("the session cannot be read");
+  if (step != SQLITE_DONE) return file_.problem("the session cannot be read");
   return found;
 }
 
 Result<> SessionDatabase::append(std::string_view owner, std::string_view id,
                                  const std::vector<SessionMessage>& messages) {
-  sqlite3* handle = connection_->handle;
+  sqlite3* handle = file_.handle();
   Transaction transaction(handle);
-  if (!transaction.begun()) return connection_->problem("the messages were not kept");
+  if (!transaction.begun()) return file_.problem("the messages were not kept");
   Statement select(handle,
                    "SELECT number, (SELECT count(*) FROM messages WHERE session = number), "
                    "(SELECT coalesce(sum(length(body)), 0) FROM messages WHERE session = number) "
                    "FROM sessions WHERE owner = ? AND id = ?");
   const int step = select.bind(owner).bind(id).step();
   if (step == SQLITE_DONE) return tl::unexpected(not_found(id));
-  if (step != SQLITE_ROW) return connection_->problem("the session cannot be read");
+  if (step != SQLITE_ROW) return file_.problem("the session cannot be read");
   const std::int64_t number = select.number(0);
   std::int64_t position = select.number(1), bytes = select.number(2);
   for (const SessionMessage& message : messages) {
@@ -324,9 +196,9 @@ Result<> SessionDatabase::append(std::string_view owner, std::string_view id,
     }
     Statement add(handle, "INSERT INTO messages VALUES(?, ?, ?, ?, ?)");
     add.bind(number).bind(position++).bind(message.id).bind(message.created_at).bind(body);
-    if (add.step() != SQLITE_DONE) return connection_->problem("the messages were not kept");
+    if (add.step() != SQLITE_DONE) return file_.problem("the messages were not kept");
   }
-  if (!transaction.commit()) return connection_->problem("the messages were not kept");
+  if (!transaction.commit()) return file_.problem("the messages were not kept");
   return {};
 }
 

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
 #include "server/sessions/session.h"
+#include "server/sessions/sqlite_file.h"
 
 namespace pensieve::server {
 
@@ -25,9 +26,6 @@ class SessionDatabase {
   // Creates the file and its folder where they are missing. A file that is no database, or of a newer
   // version, is refused and left as it is.
   static Result<SessionDatabase> open(const std::string& path);
-  SessionDatabase(SessionDatabase&&) noexcept;
-  SessionDatabase& operator=(SessionDatabase&&) noexcept;
-  ~SessionDatabase();
 
   Result<> create(const Session& session, const std::vector<SessionMessage>& messages);
   Result<Session> find(std::string_view owner, std::string_view id);
@@ -39,9 +37,8 @@ class SessionDatabase {
   Result<> append(std::string_view owner, std::string_view id, const std::vector<SessionMessage>& messages);
 
  private:
-  struct Connection;
-  explicit SessionDatabase(std::unique_ptr<Connection> connection);
-  std::unique_ptr<Connection> connection_;
+  explicit SessionDatabase(SqliteFile file) : file_(std::move(file)) {}
+  SqliteFile file_;
 };
 
 }  // namespace pensieve::server
