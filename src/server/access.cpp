@@ -92,8 +92,8 @@ std::string key_fingerprint(std::string_view key) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-std::string key_owner(std::string_view key) {
-  return key.empty() ? std::string() : key_fingerprint(key);
+std::string KeyRing::owner(std::string_view key) const {
+  return open() ? std::string() : key_fingerprint(key);
 }
 
 bool is_loopback_name(std::string_view name) {

@@ -19,6 +19,9 @@ class KeyRing {
   void replace(const std::vector<std::string>& keys);  // for requests that come from now on
   bool open() const { return digests()->empty(); }     // no key is wanted
   bool accepts(std::string_view key) const;
+  // Whose sessions, responses and streams a request with this key sees; empty when no key is wanted: then
+  // what a client sends proves nothing, and all are one.
+  std::string owner(std::string_view key) const;
 
  private:
   using Digests = std::vector<std::array<unsigned char, 32>>;
@@ -31,8 +34,6 @@ class KeyRing {
 std::string_view presented_key(std::string_view authorization, std::string_view x_api_key);
 // Tells keys apart without keeping them.
 std::string key_fingerprint(std::string_view key);
-// Whose sessions and streams a request with this key sees; empty without a key.
-std::string key_owner(std::string_view key);
 
 // Names under which this server may be called: guards against DNS rebinding, where a web site points its own
 // name here. Thread rule: any thread.

@@ -6,7 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "server/access.h"
 #include "server/await_result.h"
 #include "server/dialects/chat_reply.h"
 #include "server/dialects/errors.h"
@@ -40,7 +39,7 @@ Task<Result<Turn>> begin_turn(Exchange& exchange, Context& context, Call& call) 
                    fmt::format("n is {}; a session goes on with one answer", call.generation.choices), "n");
   }
   std::function<void(SessionStore::Done<Turn>)> start = [&](SessionStore::Done<Turn> done) {
-    context.sessions.begin(session_owner(exchange.request()), call.session, std::move(done));
+    context.sessions.begin(exchange.request().owner, call.session, std::move(done));
   };
   auto turn = co_await await_result<Turn>(exchange, std::move(start));
   if (!turn) co_return turn;
@@ -63,10 +62,6 @@ Task<Result<>> keep(Exchange& exchange, Turn turn) {
 }
 
 }  // namespace
-
-std::string session_owner(const Request& request) {
-  return key_owner(presented_key(request.header("authorization"), request.header("x-api-key")));
-}
 
 Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) {
   if (!call) co_return reply_error(exchange, call.error());

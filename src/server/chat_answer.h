@@ -16,7 +16,4 @@ namespace pensieve::server {
 // a turn that fails or whose client leaves.
 Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call);
 
-// Whose sessions a request sees: those of its key.
-std::string session_owner(const Request& request);
-
 }  // namespace pensieve::server

@@ -29,7 +29,8 @@ struct Request {
   std::vector<Header> parameters;  // of the path pattern, percent-decoded
   std::vector<Header> headers;
   std::string body;
-  std::string id;  // correlation id: the client's x-request-id or one of ours
+  std::string id;     // correlation id: the client's x-request-id or one of ours
+  std::string owner;  // whose sessions, responses and streams it sees (KeyRing::owner)
 
   // The first header of that (lower-case) name, empty when there is none.
   std::string_view header(std::string_view name) const;

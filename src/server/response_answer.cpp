@@ -60,7 +60,7 @@ std::vector<StoredItem> new_items(const ResponseCall& call, std::size_t older, c
 Task<Result<>> keep(Exchange& exchange, Context& context, const ResponseCall& call,
                     const ResponseReply& reply) {
   using Kept = Result<std::string>;
-  StoredResponse stored{reply.id(), session_owner(exchange.request()), reply.created_at(), reply.document(),
+  StoredResponse stored{reply.id(), exchange.request().owner, reply.created_at(), reply.document(),
                         util::to_json(call.items)};
   auto items = new_items(call, call.older_items, reply);
   std::function<void(std::function<void(Kept)>)> start = [&](std::function<void(Kept)> done) {
@@ -89,7 +89,7 @@ Task<Result<>> keep_if_wanted(Exchange& exchange, Context& context, const Respon
 Task<Result<>> join_previous(Exchange& exchange, Context& context, ResponseCall& call) {
   using Answer = Result<StoredResponse>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.responses.find(session_owner(exchange.request()), call.previous, std::move(done));
+    context.responses.find(exchange.request().owner, call.previous, std::move(done));
   };
   const auto previous = co_await await_result<StoredResponse>(exchange, std::move(start));
   if (!previous) {
@@ -111,7 +111,7 @@ Task<Result<>> join_references(Exchange& exchange, Context& context, ResponseCal
   auto ids = referenced_ids(call.items);
   if (ids.empty()) co_return Result<>();
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.responses.items(session_owner(exchange.request()), std::move(ids), std::move(done));
+    context.responses.items(exchange.request().owner, std::move(ids), std::move(done));
   };
   const auto bodies = co_await await_result<Answer::value_type>(exchange, std::move(start));
   if (!bodies) co_return tl::unexpected(bodies.error());

@@ -27,7 +27,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
     co_return reply_error(exchange, checked.error());
   using Answer = Result<StoredResponse>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.responses.find(session_owner(exchange.request()), std::string(exchange.request().parameter("id")),
+    context.responses.find(exchange.request().owner, std::string(exchange.request().parameter("id")),
                            std::move(done));
   };
   auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));

@@ -31,7 +31,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   auto name = co_await model_name(exchange, context, made->session.model);
   if (!name) co_return reply_error(exchange, name.error());
   made->session.model = std::move(*name);
-  made->session.owner = session_owner(exchange.request());
+  made->session.owner = exchange.request().owner;
   using Answer = Result<Session>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
     context.sessions.create(std::move(made->session), std::move(made->system), std::move(done));

@@ -20,7 +20,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   if (!wanted) co_return reply_error(exchange, wanted.error());
   using Answer = Result<Session>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.sessions.fork(session_owner(exchange.request()), std::string(exchange.request().parameter("id")),
+    context.sessions.fork(exchange.request().owner, std::string(exchange.request().parameter("id")),
                           std::move(wanted->at), std::move(wanted->title), std::move(done));
   };
   const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));

@@ -14,7 +14,7 @@ constexpr std::string_view kPaths[] = {"/v1/sessions/{id}/messages", "/sessions/
 Task<void> handle(Exchange& exchange, Context& context) {
   using Answer = Result<std::vector<SessionMessage>>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.sessions.messages(session_owner(exchange.request()),
+    context.sessions.messages(exchange.request().owner,
                               std::string(exchange.request().parameter("id")), std::move(done));
   };
   const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));

@@ -22,7 +22,7 @@ Task<void> append(Exchange& exchange, Context& context, const Json& body) {
   if (!messages) co_return reply_error(exchange, messages.error());
   using Answer = Result<std::vector<SessionMessage>>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.sessions.append(session_owner(exchange.request()),
+    context.sessions.append(exchange.request().owner,
                             std::string(exchange.request().parameter("id")), std::move(*messages),
                             std::move(done));
   };

@@ -34,7 +34,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   if (!limit) co_return reply_error(exchange, limit.error());
   using Answer = Result<SessionPage>;
   std::function<void(std::function<void(Answer)>)> start = [&](std::function<void(Answer)> done) {
-    context.sessions.list(session_owner(exchange.request()), *limit, exchange.request().query_value("after"),
+    context.sessions.list(exchange.request().owner, *limit, exchange.request().query_value("after"),
                           std::move(done));
   };
   const auto answer = co_await await_result<Answer::value_type>(exchange, std::move(start));

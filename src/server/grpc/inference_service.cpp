@@ -81,7 +81,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::GenerationEvent> {
     } else if (const Result<Request> request = read_message<Request>(bytes); !request) {
       reactor->refuse(to_status(request.error()));
     } else {
-      reactor->open(key_owner(call), request->id(), read(*request));
+      reactor->open(key_owner(site, call), request->id(), read(*request));
     }
     return reactor;
   }

@@ -274,7 +274,7 @@ class OpenInferenceService final : public oip::GRPCInferenceService::Service {
                    const oip::ModelInferRequest& request, oip::ModelInferResponse* response) {
     auto asked = read_infer(request).and_then(read_stream_completion);
     std::make_shared<Gathering>(site_, unary, request, response)
-        ->begin(std::move(asked), key_owner(call), call_id(call));
+        ->begin(std::move(asked), key_owner(site_, call), call_id(call));
   }
 
   GrpcSite& site_;

@@ -47,8 +47,9 @@ grpc::Status to_status(const Error& error);
 Error broken_message();  // bytes that are no encoding of the method's request
 // OK, or UNAUTHENTICATED without or with a wrong key.
 grpc::Status check_key(const GrpcSite& site, const grpc::CallbackServerContext& call);
-std::string key_owner(const grpc::CallbackServerContext& call);  // whose streams and sessions the call sees
-std::string call_id(const grpc::CallbackServerContext& call);    // the client's x-request-id or one of ours
+// Whose streams and sessions the call sees.
+std::string key_owner(const GrpcSite& site, const grpc::CallbackServerContext& call);
+std::string call_id(const grpc::CallbackServerContext& call);  // the client's x-request-id or one of ours
 
 using Acquired = std::function<void(const Result<std::shared_ptr<Inference>>&)>;
 // Finds a model; `done` runs on the lane, or never once the server has stopped.

@@ -66,8 +66,8 @@ grpc::Status check_key(const GrpcSite& site, const grpc::CallbackServerContext& 
                                : "the API key is not known here"};
 }
 
-std::string key_owner(const grpc::CallbackServerContext& call) {
-  return key_owner(key_of(call));
+std::string key_owner(const GrpcSite& site, const grpc::CallbackServerContext& call) {
+  return site.keys.owner(key_of(call));
 }
 
 std::string call_id(const grpc::CallbackServerContext& call) {

@@ -249,6 +249,7 @@ Task<bool> Connection::serve_one() {
   Route route;
   const std::string id = request_id(exchange.request());
   exchange.edit_request().id = id;
+  exchange.edit_request().owner = site_.keys.owner(key_of(exchange.request()));
   exchange.add_header("x-request-id", id);
   if (framed) {
     received->head = exchange.head();

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/access.h"
 #include "server/generation.h"
 #include "server/random_id.h"
 #include "server/streams/stream_request.h"
@@ -15,10 +14,6 @@ namespace pensieve::server {
 namespace {
 
 constexpr std::size_t kGenerations = 256;  // on one connection
-
-std::string owner_of(const Request& request) {
-  return key_owner(presented_key(request.header("authorization"), request.header("x-api-key")));
-}
 
 Result<Call> too_many() {
   return fail(Error::Code::exhausted,
@@ -53,7 +48,7 @@ SocketSession::SocketSession(Exchange& exchange, MessageSocket& socket, Context&
     : exchange_(exchange),
       socket_(socket),
       context_(context),
-      owner_(owner_of(exchange.request())),
+      owner_(exchange.request().owner),
       token_(random_id("evt_", 16)),
       bell_(std::make_shared<Bell>()) {
   bell_->executor = exchange.executor();
