@@ -28,6 +28,7 @@ struct Options {
   std::int64_t resume_timeout = 300;
   std::int64_t resume_bytes = 64 << 20;
   std::string session_file;
+  std::vector<std::string> volatile_line{"x-anthropic-billing-header:"};
   bool test_endpoints = false;
 };
 
@@ -133,6 +134,12 @@ inline constexpr std::array kOptions{
     Option<Options>{.key = "session_file",
                     .member = &Options::session_file,
                     .help = "where sessions are kept (SQLite); empty: ~/.pensieve/sessions.db"},
+    Option<Options>{.key = "volatile_line",
+                    .member = &Options::volatile_line,
+                    .help =
+                        "lines of system prompts that begin so change all the time: only these words reach "
+                        "the model, so that the prompt cache holds; may be repeated",
+                    .live = true},
     Option<Options>{.key = "test_endpoints",
                     .member = &Options::test_endpoints,
                     .help = "also serve /_ws/echo, for conformance tests of WebSocket"},
