@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "manage/continued_prompt.h"
 #include "manage/guarded.h"
 #include "manage/logged_sink.h"
 
@@ -48,7 +49,8 @@ Result<std::vector<std::int32_t>> LocalInference::prompt_tokens(const Generation
   std::string field = "prompt";
   if (const auto* chat = std::get_if<ChatRequest>(&request.prompt)) {
     field = "messages";
-    const Result<Prompt> prompt = render_chat(*chat);
+    const Result<Prompt> prompt = render_to_answer(
+        *chat, model_.reply_format.get(), [this](const ChatRequest& asked) { return render_chat(asked); });
     if (!prompt) return tl::unexpected(prompt.error());
     tokens = encode_prompt(*model_.tokenizer, *controls_, *prompt);
     for (auto piece = prompt->pieces.rbegin(); piece != prompt->pieces.rend() && tail.size() < kTail; ++piece)
@@ -234,7 +236,8 @@ void LocalInference::detokenize(std::vector<std::int32_t> tokens, Done<std::stri
 
 void LocalInference::count(ChatRequest request, Done<std::int64_t> done) {
   answer(std::move(done), [this, request = std::move(request)]() -> Result<std::int64_t> {
-    const Result<Prompt> prompt = render_chat(request);
+    const Result<Prompt> prompt = render_to_answer(
+        request, model_.reply_format.get(), [this](const ChatRequest& asked) { return render_chat(asked); });
     if (!prompt) return tl::unexpected(prompt.error());
     return static_cast<std::int64_t>(encode_prompt(*model_.tokenizer, *controls_, *prompt).size());
   });

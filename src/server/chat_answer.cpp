@@ -9,6 +9,7 @@
 #include "server/await_result.h"
 #include "server/dialects/chat_reply.h"
 #include "server/dialects/errors.h"
+#include "server/dialects/volatile_lines.h"
 #include "server/generation.h"
 #include "server/sessions/session_store.h"
 
@@ -74,6 +75,7 @@ Task<void> answer_chat(Exchange& exchange, Context& context, Result<Call> call) 
     if (*turn) (*turn)->release();
     reply_error(exchange, error);
   };
+  steady_lines(context.options->volatile_line, call->generation);
   const auto model = co_await acquire_model(exchange, context, call->model);
   if (!model) co_return refuse(model.error());
   const ModelInfo& info = (*model)->info();

@@ -11,6 +11,7 @@
 #include "server/dialects/embeddings.h"
 #include "server/dialects/errors.h"
 #include "server/dialects/ollama_reply.h"
+#include "server/dialects/volatile_lines.h"
 #include "server/generation.h"
 
 namespace pensieve::server {
@@ -98,6 +99,7 @@ Task<void> answer_ollama(Exchange& exchange, Context& context, Result<OllamaCall
   if (!asked) co_return reply_error(exchange, asked.error());
   Call& call = asked->call;
   log_unknown(context, exchange, call.unknown);
+  steady_lines(context.options->volatile_line, call.generation);
   call.model = ollama_model_name(context, std::move(call.model));
   if (asked->load_only && call.keep_alive && call.keep_alive->count() == 0) {
     if (const auto gone = unload(context, *asked); !gone) co_return reply_error(exchange, gone.error());

@@ -30,6 +30,7 @@ struct Options {
   std::string session_file;
   std::int64_t response_count = 10'000;
   std::int64_t response_bytes = 256 << 20;
+  std::vector<std::string> volatile_line{"x-anthropic-billing-header:"};
   bool test_endpoints = false;
 };
 
@@ -146,6 +147,12 @@ inline constexpr std::array kOptions{
                     .unit = "bytes",
                     .minimum = 1 << 16,
                     .maximum = 1LL << 40},
+    Option<Options>{.key = "volatile_line",
+                    .member = &Options::volatile_line,
+                    .help =
+                        "lines of system prompts that begin so change all the time: only these words reach "
+                        "the model, so that the prompt cache holds; may be repeated",
+                    .live = true},
     Option<Options>{.key = "test_endpoints",
                     .member = &Options::test_endpoints,
                     .help = "also serve /_ws/echo, for conformance tests of WebSocket"},

@@ -23,6 +23,34 @@ std::string ollama_body(const Error& error) {
   return out + "\"}";
 }
 
+// Statuses and types: the Messages API reference.
+std::string_view anthropic_type(int status) {
+  if (status == 413) return "request_too_large";
+  if (status == 503 || status == 529) return "overloaded_error";
+  return status >= 500 ? "api_error" : error_type(status);
+}
+
+// Clients know an overflow by these words.
+std::string anthropic_message(const Error& error) {
+  std::int64_t tokens = 0, most = 0;
+  for (const auto& number : error.numbers) {
+    if (number.first == "n_prompt_tokens") tokens = number.second;
+    if (number.first == "n_ctx") most = number.second;
+  }
+  if (error.reason != "context_length_exceeded" || tokens == 0) return error.what;
+  return "prompt is too long: " + std::to_string(tokens) + " tokens > " + std::to_string(most) + " maximum";
+}
+
+std::string anthropic_body(int status, const Error& error, const std::string& request_id) {
+  std::string out = R"({"type":"error","error":{"type":")";
+  out += anthropic_type(status);
+  out += R"(","message":")";
+  util::json_escape(anthropic_message(error), out);
+  out += R"("},"request_id":)";
+  append_text_or_null(out, request_id);
+  return out + "}";
+}
+
 }  // namespace
 
 std::string_view error_type(int status) {
@@ -44,6 +72,13 @@ std::string_view error_type(int status) {
 
 bool speaks_ollama(const Request& request) {
   return request.path.starts_with("/api/");
+}
+
+bool speaks_anthropic(const Request& request) {
+  constexpr std::string_view kPath = "/v1/messages";
+  const std::string_view path = request.path;
+  const bool named = path.starts_with(kPath) && (path.size() == kPath.size() || path[kPath.size()] == '/');
+  return named || !request.header("anthropic-version").empty();
 }
 
 int http_status(const Error& error) {
@@ -86,10 +121,16 @@ std::string error_body(int status, const Error& error) {
 
 void reply_status(Exchange& exchange, int status, const Error& error, std::vector<Header> headers) {
   if (exchange.cancelled() == Cancelled::client_gone) return;
-  const bool ollama = speaks_ollama(exchange.request());
-  std::string body = ollama ? ollama_body(error) : error_body(status, error);
-  if (exchange.replied()) return ollama ? exchange.send_line(body) : exchange.send_event("", body);
+  const Request& request = exchange.request();
+  const bool ollama = speaks_ollama(request);
+  const bool anthropic = !ollama && speaks_anthropic(request);
+  std::string body = ollama      ? ollama_body(error)
+                     : anthropic ? anthropic_body(status, error, request.id)
+                                 : error_body(status, error);
+  if (exchange.replied())
+    return ollama ? exchange.send_line(body) : exchange.send_event(anthropic ? "error" : "", body);
   if (status == 429 || status == 503) headers.push_back({"retry-after", "1"});
+  if (anthropic && status == 503) status = 529;
   exchange.reply(status, "application/json", std::move(body), std::move(headers));
 }
 

@@ -1,4 +1,4 @@
-// Errors as OpenAI's API shows them, and the one table from Error::Code to HTTP status.
+// Errors in the shape of the API that was called, and the one table from Error::Code to HTTP status.
 #pragma once
 
 #include <string>
@@ -11,6 +11,9 @@ namespace pensieve::server {
 
 // A request to Ollama's API: its errors are {"error":TEXT}.
 bool speaks_ollama(const Request& request);
+// A request to Anthropic's Messages API, or by one of its clients (they name a version): its errors are
+// {"type":"error","error":{"type","message"},"request_id"}.
+bool speaks_anthropic(const Request& request);
 
 int http_status(const Error& error);
 std::string_view error_type(int status);  // OpenAI's word for a status

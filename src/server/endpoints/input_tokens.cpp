@@ -4,6 +4,7 @@
 #include "server/context.h"
 #include "server/dialects/chat_request.h"
 #include "server/dialects/errors.h"
+#include "server/dialects/volatile_lines.h"
 #include "server/endpoint.h"
 #include "server/generation.h"
 
@@ -13,9 +14,10 @@ namespace {
 constexpr std::string_view kPaths[] = {"/v1/chat/completions/input_tokens", "/chat/completions/input_tokens"};
 
 Task<void> handle(Exchange& exchange, Context& context) {
-  const Result<Call> call =
+  Result<Call> call =
       parse_body(exchange.request().body).and_then([](const Json& body) { return read_chat_call(body); });
   if (!call) co_return reply_error(exchange, call.error());
+  steady_lines(context.options->volatile_line, call->generation);
   const auto model = co_await acquire_model(exchange, context, call->model);
   if (!model) co_return reply_error(exchange, model.error());
   Inference& inference = **model;

@@ -251,6 +251,7 @@ Task<bool> Connection::serve_one() {
   exchange.edit_request().id = id;
   exchange.edit_request().owner = site_.keys.owner(key_of(exchange.request()));
   exchange.add_header("x-request-id", id);
+  if (speaks_anthropic(exchange.request())) exchange.add_header("request-id", id);
   if (framed) {
     received->head = exchange.head();
     refusal = check(exchange.head(), route);
@@ -258,7 +259,8 @@ Task<bool> Connection::serve_one() {
     const std::string origin(exchange.request().header("origin"));
     if (!refusal && !origin.empty()) {
       exchange.add_header("access-control-allow-origin", origin);
-      exchange.add_header("access-control-expose-headers", "x-request-id, x-pensieve-ignored-fields");
+      exchange.add_header("access-control-expose-headers",
+                          "x-request-id, request-id, x-pensieve-ignored-fields");
       exchange.add_header("vary", "origin");
     }
     const bool wanted = !refusal;

@@ -60,6 +60,8 @@ std::string_view reason_of(int status) {
       return "Service Unavailable";
     case 505:
       return "HTTP Version Not Supported";
+    case 529:
+      return "Overloaded";
     default:
       return "";
   }

@@ -8,6 +8,7 @@
 #include "server/dialects/chat_request.h"
 #include "server/dialects/completion_request.h"
 #include "server/dialects/stream_json.h"
+#include "server/dialects/volatile_lines.h"
 #include "server/generation.h"
 #include "server/sessions/session_store.h"
 
@@ -55,6 +56,7 @@ void submit(Asked& asked, const Result<std::shared_ptr<Inference>>& model) {
 }
 
 void find_model(const std::shared_ptr<Asked>& asked) {
+  steady_lines(asked->context.options->volatile_line, asked->call.generation);
   asked->context.services.models.acquire(asked->call.model, [asked](auto model) {
     asked->executor->post([asked, model = std::move(model)] { submit(*asked, model); });
   });
