@@ -27,7 +27,7 @@ struct ChatMessage {
 // A function that the model may call.
 struct Tool {
   std::string name, description;
-  std::string parameters;  // JSON text of a JSON Schema; empty: an object of anything
+  std::string parameters;  // JSON text of a JSON Schema; empty: the tool takes none
   bool strict = false;
 };
 

@@ -143,15 +143,16 @@ class Calls {
 
   // What stands behind the name. A tool that is not strict takes any arguments where it is free to call it.
   Rule arguments_of(const Tool& tool) {
-    const bool any = tool.parameters.empty() || (answer_.free && !tool.strict);
+    const std::string none = R"({"type":"object","properties":{},"additionalProperties":false})";
+    const bool any = answer_.free && !tool.strict;
+    const util::Json schema =
+        any ? util::Json::object() : parsed_schema(tool.parameters.empty() ? none : tool.parameters);
     const Rule rule = graph_.declare();
     if (answer_.free && answer_.form.parameters) {
-      const util::Json schema = any ? util::Json::object() : parsed_schema(tool.parameters);
       graph_.define(rule, any ? any_parameters(*answer_.form.parameters)
                               : parameters(schema, *answer_.form.parameters));
     } else {
-      const Rule object =
-          any ? compile_json_object(graph_) : compile_schema(graph_, parsed_schema(tool.parameters), true);
+      const Rule object = any ? compile_json_object(graph_) : compile_schema(graph_, schema, true);
       graph_.define(rule, graph_.sequence({text(answer_.form.after_name), graph_.call(object),
                                            text(answer_.form.after_arguments)}));
     }

@@ -258,8 +258,12 @@ std::vector<Dfa> Shape::patterns() const {
   for (const Json* part : parts_) {
     if (part->contains("pattern")) {
       if (!(*part)["pattern"].is_string()) throw Refusal("the schema's pattern is no text");
-      all.push_back(
-          compile_regex((*part)["pattern"].get_ref<const std::string&>(), Spelling::json, true, {}, work_));
+      try {
+        all.push_back(
+            compile_regex((*part)["pattern"].get_ref<const std::string&>(), Spelling::json, true, {}, work_));
+      } catch (const Refusal& refusal) {
+        throw Refusal(fmt::format("the schema's pattern: {}", refusal.what()));
+      }
     }
     if (part->contains("format") && (types_ & kString) != 0) {
       const Json& format = (*part)["format"];

@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "server/dialects/constraint_fields.h"
 #include "server/dialects/messages_blocks.h"
 #include "server/dialects/messages_tools.h"
+#include "server/dialects/reasoning_fields.h"
 
 namespace pensieve::server {
 namespace {
@@ -41,10 +41,10 @@ constexpr std::array kFields{
     Field{"frequency_penalty", FieldKind::number, -2, 2},
     Field{"seed", FieldKind::integer},
     Field{"ignore_eos", FieldKind::boolean},
-    // Without meaning on a local server.
-    Field{"metadata", FieldKind::object},
     Field{"cache_control", FieldKind::object},
-    Field{"service_tier", FieldKind::text},
+    // Without meaning on a local server.
+    Field{"metadata", FieldKind::inert},
+    Field{"service_tier", FieldKind::inert},
 };
 constexpr std::array kThinkingFields{
     Field{"type", FieldKind::text},
@@ -57,6 +57,7 @@ constexpr std::array kOutputFields{
     Field{"format", FieldKind::object},
 };
 
+// After the effort: what is said of thinking itself outranks it.
 Result<> read_thinking(const Json& body, Json& arguments, MessagesCall& call) {
   const Json* thinking = find_field(body, "thinking");
   if (thinking == nullptr) return {};
@@ -68,7 +69,7 @@ Result<> read_thinking(const Json& body, Json& arguments, MessagesCall& call) {
   if (!display.empty() && display != "summarized" && display != "omitted")
     return wrong_field("thinking.display", "'summarized' or 'omitted'", Json(display));
   call.show_thinking = display != "omitted";
-  arguments["enable_thinking"] = type != "disabled";
+  switch_thinking(type != "disabled", arguments);
   std::optional<std::int64_t>& most = call.call.generation.reasoning_tokens;
   if (type == "disabled") most = 0;
   if (type != "enabled") return {};
@@ -78,24 +79,14 @@ Result<> read_thinking(const Json& body, Json& arguments, MessagesCall& call) {
               "thinking.budget_tokens");
 }
 
-// Effort in the words that templates know.
-Result<> read_effort(const Json& output, Json& arguments) {
-  constexpr std::array<std::string_view, 5> kEfforts{"low", "medium", "high", "xhigh", "max"};
-  const Json* effort = find_field(output, "effort");
-  if (effort == nullptr) return {};
-  const auto* found = std::find(kEfforts.begin(), kEfforts.end(), effort->get<std::string>());
-  if (found == kEfforts.end())
-    return wrong_field("output_config.effort", "'low', 'medium', 'high', 'xhigh' or 'max'", *effort);
-  arguments["reasoning_effort"] = std::string(found - kEfforts.begin() > 2 ? "high" : *found);
-  return {};
-}
-
 Result<> read_output(const Json& body, Json& arguments, GenerationRequest& generation) {
   const Json* format = find_field(body, "output_format");
   std::string where = "output_format";
   if (const Json* output = find_field(body, "output_config")) {
     if (auto checked = check_fields(*output, kOutputFields, "output_config."); !checked) return checked;
-    if (auto read = read_effort(*output, arguments); !read) return read;
+    if (const Json* effort = find_field(*output, "effort")) {
+      if (auto read = read_effort(*effort, "output_config.effort", arguments, generation); !read) return read;
+    }
     if (const Json* newer = find_field(*output, "format")) {
       if (format != nullptr) {
         return fail(Error::Code::invalid, "output_format and output_config.format say the same: give one",
@@ -109,6 +100,7 @@ Result<> read_output(const Json& body, Json& arguments, GenerationRequest& gener
   auto constraint = read_format(*format, where);
   if (!constraint) return tl::unexpected(std::move(constraint.error()));
   generation.constraint = std::move(*constraint);
+  if (generation.constraint) generation.constraint->field = where;
   return {};
 }
 
@@ -129,7 +121,7 @@ Result<ChatRequest> read_chat(const Json& body, Call& call) {
   const ChatMessage& last = chat.messages.back();
   // An answer that has begun is gone on with.
   if (last.role == "assistant" && last.content && last.tool_calls.empty()) chat.add_generation_prompt = false;
-  if (auto read = read_messages_tools(body, chat, call.unknown); !read)
+  if (auto read = read_messages_tools(body, chat, call.inert); !read)
     return tl::unexpected(std::move(read.error()));
   return chat;
 }
@@ -147,14 +139,15 @@ Result<MessagesCall> read_messages_call(const Json& body, bool counting) {
   read_samplers(body, call);
   read_seed(body, generation.sampling);
   call.unknown = unknown_fields(body, {kFields});
+  call.inert = inert_fields(body, {kFields});
   if (auto read = read_limits(body, counting, generation); !read)
     return tl::unexpected(std::move(read.error()));
   auto chat = read_chat(body, call);
   if (!chat) return tl::unexpected(std::move(chat.error()));
   Json arguments = Json::object();
-  if (auto read = read_thinking(body, arguments, messages); !read)
-    return tl::unexpected(std::move(read.error()));
   if (auto read = read_output(body, arguments, generation); !read)
+    return tl::unexpected(std::move(read.error()));
+  if (auto read = read_thinking(body, arguments, messages); !read)
     return tl::unexpected(std::move(read.error()));
   if (generation.constraint && !chat->add_generation_prompt) {
     return fail(Error::Code::invalid,

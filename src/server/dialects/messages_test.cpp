@@ -98,7 +98,7 @@ TEST(MessagesRequest, ToolsThinkingAndFormatsAct) {
   ASSERT_EQ(chat.tools.size(), 2);
   EXPECT_THAT(chat.tools[0].parameters, HasSubstr("command"));  // the client runs it; its input is known
   EXPECT_EQ(chat.tools[1].parameters, R"({"type":"object"})");
-  EXPECT_EQ(call->call.unknown, std::vector<std::string>{"tools[1] (web_search_20250305)"});
+  EXPECT_EQ(call->call.inert, std::vector<std::string>{"tools[1]"});
   EXPECT_EQ(chat.tool_choice.mode, ToolChoice::Mode::required);
   EXPECT_EQ(chat.tool_choice.names, std::vector<std::string>{"ping"});
   EXPECT_FALSE(chat.tool_choice.parallel);
@@ -111,11 +111,11 @@ TEST(MessagesRequest, ToolsThinkingAndFormatsAct) {
 TEST(MessagesRequest, ThinkingIsSwitchedLimitedAndHidden) {
   const auto off = read_content(kHi, R"(,"thinking":{"type":"disabled"})");
   EXPECT_EQ(off->call.generation.reasoning_tokens, 0);
-  EXPECT_EQ(chat_of(off).template_arguments, R"({"enable_thinking":false})");
+  EXPECT_EQ(chat_of(off).template_arguments, R"({"enable_thinking":false,"thinking":false})");
   const auto adaptive = read_content(kHi, R"(,"thinking":{"type":"adaptive","display":"omitted"})");
   EXPECT_FALSE(adaptive->call.generation.reasoning_tokens);
   EXPECT_FALSE(adaptive->show_thinking);
-  EXPECT_EQ(chat_of(adaptive).template_arguments, R"({"enable_thinking":true})");
+  EXPECT_EQ(chat_of(adaptive).template_arguments, R"({"enable_thinking":true,"thinking":true})");
   const auto unsaid = read_content(kHi);
   EXPECT_TRUE(chat_of(unsaid).template_arguments.empty());
   EXPECT_TRUE(unsaid->show_thinking);
@@ -128,6 +128,7 @@ TEST(MessagesRequest, WhatClientsAlwaysSendDoesNotFail) {
       "context_management":{"edits":[]},"temperature":null,"tools":null,"system":null,"thinking":null)");
   ASSERT_TRUE(call) << call.error().what;
   EXPECT_EQ(call->call.unknown, std::vector<std::string>{"context_management"});
+  EXPECT_THAT(call->call.inert, ::testing::UnorderedElementsAre("metadata", "service_tier"));
   const auto counted =
       parse_body(R"({"messages":[{"role":"user","content":"Hi"}]})").and_then([](const Json& body) {
         return read_messages_call(body, true);

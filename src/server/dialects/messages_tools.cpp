@@ -13,6 +13,8 @@
 namespace pensieve::server {
 namespace {
 
+constexpr std::size_t kMostTold = 16;
+
 constexpr std::array kToolFields{
     Field{"type", FieldKind::text},
     Field{"input_examples", FieldKind::list},
@@ -80,7 +82,7 @@ Result<> read_one(const Json& value, const std::string& where, ChatRequest& chat
   const bool custom = type.empty() || type == "custom";
   const KnownTool* known = custom ? nullptr : known_tool(type);
   if (!custom && known == nullptr) {
-    left_out.push_back(fmt::format("{} ({})", where, type.substr(0, 60)));
+    if (left_out.size() < kMostTold) left_out.push_back(where);
     return {};
   }
   auto tool = read_tool(value, where, "input_schema");

@@ -11,7 +11,8 @@
 
 namespace pensieve::server {
 
-// "tools" and "tool_choice". `left_out` gets those that the model will not hear of, for the log.
+// "tools" and "tool_choice". `left_out` gets those that the model will not hear of ("tools[2]"), up to
+// sixteen.
 Result<> read_messages_tools(const Json& body, ChatRequest& chat, std::vector<std::string>& left_out);
 
 }  // namespace pensieve::server

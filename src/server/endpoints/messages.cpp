@@ -18,6 +18,7 @@ Task<void> handle(Exchange& exchange, Context& context) {
   if (!asked) co_return reply_error(exchange, asked.error());
   Call& call = asked->call;
   log_unknown(context, exchange, call.unknown);
+  tell_inert(exchange, call);
   steady_lines(context.options->volatile_line, call.generation);
   const auto model = co_await acquire_model(exchange, context, call.model);
   if (!model) co_return reply_error(exchange, model.error());
