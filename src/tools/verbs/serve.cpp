@@ -5,11 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "manage/config/watch.h"
 #include "manage/local_inference.h"
@@ -135,6 +138,20 @@ void serve_until_signal(Reloadable running, Interrupts& interrupts, std::optiona
   running.server.stop(grace);
 }
 
+// Who waits for the line about the ports finds a small model ready, instead of meeting it a tenth of a second
+// too early; larger ones are not waited for.
+void await_small_models(const manage::ModelPool& pool) {
+  constexpr std::chrono::milliseconds kPause{5};
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const auto settled = [&pool] {
+    const std::vector<manage::ModelStatus> models = pool.list();
+    return pool.ready() || std::all_of(models.begin(), models.end(), [](const manage::ModelStatus& model) {
+             return model.state == manage::ModelState::failed;
+           });
+  };
+  while (!settled() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(kPause);
+}
+
 ExitCode run(Arguments& arguments) {
   Interrupts interrupts({SIGINT, SIGTERM, SIGHUP});
   std::optional<LastInterrupt> second;  // until everything below is gone
@@ -168,6 +185,8 @@ ExitCode run(Arguments& arguments) {
   if (const auto grpc = (*server)->open_grpc(settings.grpc.grpc_port); !grpc)
     return report(grpc.error(), During::work);
   const std::string url = (*server)->url(), grpc_address = (*server)->grpc_address();
+  pool.start();
+  await_small_models(pool);
   fmt::print("listening http={} grpc={}\n", url, grpc_address);
   std::fflush(stdout);
   log.write(LogLevel::info, "listening",
@@ -175,7 +194,6 @@ ExitCode run(Arguments& arguments) {
              {"grpc", std::string_view(grpc_address)},
              {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
-  pool.start();
   serve_until_signal({settings, **server, pool, log}, interrupts, second);
   server->reset();
   log.write(LogLevel::info, "stopped");
@@ -194,9 +212,9 @@ void declare(CLI::App& app, int& exit_code) {
                  "models to load at start: files, or names known in the model directories");
   arguments->settings.declare_all(app);
   app.footer(
-      "Prints `listening http=URL grpc=ADDRESS` once the ports are bound; models may still be loading then "
-      "(GET /readyz "
-      "tells).\n"
+      "Prints `listening http=URL grpc=ADDRESS` once the ports are bound; models that take longer than a "
+      "second "
+      "may still be loading then (GET /readyz tells).\n"
       "Example:\n  pensieve serve model.gguf --port 7777 --context 4096");
   app.callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
