@@ -93,7 +93,7 @@ void Settings::declare_flag(CLI::App& app, Setting& setting) {
     if (!assigned) throw CLI::ValidationError(assigned.error().what);
   };
   CLI::Option* option = app.add_option_function<std::vector<std::string>>(flag, accept, flag_help(setting));
-  option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   option->type_name(setting.target.index() == 1 || setting.target.index() == 2 ? "N" : "TEXT");
 }
 
