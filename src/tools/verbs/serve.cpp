@@ -103,18 +103,20 @@ struct Reloadable {
   }
 };
 
+// Opened soon after the file has been read, so that no change is missed while models load. Nothing without a
+// file.
+std::optional<manage::FileWatch> watch_configuration(const Settings& settings, util::Log& log) {
+  if (settings.file().empty()) return std::nullopt;
+  Result<manage::FileWatch> opened = manage::FileWatch::open(settings.file());
+  if (opened) return std::move(*opened);
+  log.write(LogLevel::warn, "config_not_watched",
+            {{"problem", std::string_view(opened.error().what)},
+             {"message", std::string_view("send SIGHUP after a change")}});
+  return std::nullopt;
+}
+
 // Reloads on SIGHUP and when the file changes, until a signal says stop: its number.
-int reload_until_stop(Reloadable running, Interrupts& interrupts) {
-  std::optional<manage::FileWatch> watch;
-  if (const std::string& file = running.settings.file(); !file.empty()) {
-    if (Result<manage::FileWatch> opened = manage::FileWatch::open(file); opened) {
-      watch.emplace(std::move(*opened));
-    } else {
-      running.log.write(LogLevel::warn, "config_not_watched",
-                        {{"problem", std::string_view(opened.error().what)},
-                         {"message", std::string_view("send SIGHUP after a change")}});
-    }
-  }
+int reload_until_stop(Reloadable running, Interrupts& interrupts, std::optional<manage::FileWatch>& watch) {
   for (;;) {
     const std::optional<int> signal = interrupts.wait_signal_or(watch ? watch->descriptor() : -1);
     if (signal && *signal != SIGHUP) return *signal;
@@ -128,8 +130,9 @@ int reload_until_stop(Reloadable running, Interrupts& interrupts) {
 }
 
 // Waits for the first signal, then stops; from then on a second one ends the program at once.
-void serve_until_signal(Reloadable running, Interrupts& interrupts, std::optional<LastInterrupt>& second) {
-  const int signal = reload_until_stop(running, interrupts);
+void serve_until_signal(Reloadable running, Interrupts& interrupts, std::optional<manage::FileWatch>& watch,
+                        std::optional<LastInterrupt>& second) {
+  const int signal = reload_until_stop(running, interrupts, watch);
   const std::chrono::seconds grace(running.settings.server.drain_timeout);
   running.log.write(LogLevel::info, "stopping",
                     {{"signal", static_cast<std::int64_t>(signal)},
@@ -162,6 +165,7 @@ ExitCode run(Arguments& arguments) {
   if (const Result<> usable = server::Server::check(settings.server); !usable)
     return report(usable.error(), During::model);  // as a file that is refused
   util::Log log(settings.log_level(), settings.log_format());
+  std::optional<manage::FileWatch> watch = watch_configuration(settings, log);
   for (const std::string& directory : model::absent_directories(settings.models)) {
     log.write(
         LogLevel::warn, "models_dir_absent",
@@ -194,7 +198,7 @@ ExitCode run(Arguments& arguments) {
              {"grpc", std::string_view(grpc_address)},
              {"version", std::string_view(PENSIEVE_VERSION)}});
   greet(url, *served);
-  serve_until_signal({settings, **server, pool, log}, interrupts, second);
+  serve_until_signal({settings, **server, pool, log}, interrupts, watch, second);
   server->reset();
   log.write(LogLevel::info, "stopped");
   const std::vector<manage::ModelStatus> models = pool.list();
