@@ -9,6 +9,7 @@
 
 #include "model/architecture.h"
 #include "model/describe.h"
+#include "model/formats/checked_math.h"
 #include "model/formats/findings.h"
 #include "model/loaded_model.h"
 #include "model/model_name.h"
@@ -25,10 +26,7 @@ class NamesInFile final : public TensorNames {
   bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
   std::int64_t elements(std::string_view name) const override {
     const TensorInfo* tensor = file_.find(name);
-    if (tensor == nullptr) return 0;
-    std::int64_t count = 1;
-    for (const std::int64_t size : tensor->shape) count *= size;
-    return count;
+    return tensor == nullptr ? 0 : element_count(tensor->shape);
   }
 
  private:

@@ -137,6 +137,14 @@ TEST_F(Loader, NamesMissingAndMisshapenTensors) {
   EXPECT_THAT(error.what, HasSubstr("blk.1.attn_k.weight is missing"));
 }
 
+TEST_F(Loader, EmptyTensorsOfHugeSizesAreMisshapen) {
+  const Error error = refusal(testing::tiny_llama({.extra = [](testing::GgufWriter& file) {
+    file.tensor("rope_freqs.weight", {0, 1ULL << 40, 1ULL << 40}, 0, "");
+  }}));
+  EXPECT_THAT(error.what,
+              HasSubstr("rope_freqs.weight has shape [1099511627776, 1099511627776, 0], expected ["));
+}
+
 TEST_F(Loader, NamesTypesThatThisBuildCannotRead) {
   testing::GgufImage image = testing::tiny_llama({.matrix_type = 26});  // i32
   const Error error = refusal(image);

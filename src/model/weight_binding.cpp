@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/formats/checked_math.h"
 #include "model/formats/findings.h"
 
 namespace pensieve::model {
@@ -23,13 +24,6 @@ bool is_obsolete(std::string_view name) {
          name.find("rotary_emb.inv_freq") != std::string_view::npos;
 }
 
-std::int64_t product(const std::vector<std::int64_t>& shape) {
-  std::int64_t elements = 1;
-  for (const std::int64_t size : shape)
-    elements *= size;  // cannot overflow: both kinds of shapes were checked
-  return elements;
-}
-
 // The shape that the tensor must have: the weight's, or with the rows that other weights take.
 std::vector<std::int64_t> tensor_shape(const WeightSpec& spec) {
   std::vector<std::int64_t> shape = spec.shape;
@@ -39,7 +33,7 @@ std::vector<std::int64_t> tensor_shape(const WeightSpec& spec) {
 
 // Files write [n] also as [1, n] or [n, 1], and a vector for each head as [heads, n].
 bool same_shape(std::vector<std::int64_t> found, const std::vector<std::int64_t>& wanted) {
-  if (wanted.size() == 1) return product(found) == wanted.front();
+  if (wanted.size() == 1) return element_count(found) == wanted.front();
   if (found.size() <= wanted.size()) return found == wanted;
   // Sizes of 1 may stand anywhere: convolutions of single columns are [columns, 1, taps].
   for (std::size_t i = 0; i < found.size() && found.size() > wanted.size();) {

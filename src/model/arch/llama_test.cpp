@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/architecture.h"
+#include "model/formats/checked_math.h"
 #include "model/formats/gguf.h"
 #include "model/tiny_llama_for_test.h"
 
@@ -20,10 +21,7 @@ using ::testing::HasSubstr;
 class Names final : public TensorNames {
  public:
   explicit Names(const std::vector<TensorInfo>& tensors) {
-    for (const TensorInfo& tensor : tensors) {
-      std::int64_t& elements = names_[tensor.name] = 1;
-      for (const std::int64_t size : tensor.shape) elements *= size;
-    }
+    for (const TensorInfo& tensor : tensors) names_[tensor.name] = element_count(tensor.shape);
   }
   bool contains(std::string_view name) const override { return names_.count(name) != 0; }
   std::int64_t elements(std::string_view name) const override {

@@ -2,8 +2,11 @@
 // Not for sizes of our own making.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
+#include <span>
 
 namespace pensieve::model {
 
@@ -24,6 +27,17 @@ inline std::optional<std::uint64_t> checked_align(std::uint64_t value, std::uint
   const auto raised = checked_add(value, alignment - 1);
   if (!raised) return std::nullopt;
   return *raised & ~(alignment - 1);
+}
+
+// How many elements a tensor of this shape has: 0 where one size is 0 (whatever the others claim), and the
+// largest number where the product does not fit.
+inline std::int64_t element_count(std::span<const std::int64_t> shape) {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  std::int64_t elements = 1;
+  for (const std::int64_t size : shape) {
+    if (__builtin_mul_overflow(elements, size, &elements)) return std::numeric_limits<std::int64_t>::max();
+  }
+  return elements;
 }
 
 }  // namespace pensieve::model

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "model/architecture.h"
+#include "model/formats/checked_math.h"
 #include "model/formats/gguf.h"
 #include "model/formats/recognise.h"
 #include "model/tiny_llama_for_test.h"
@@ -39,10 +40,7 @@ class Names final : public pensieve::model::TensorNames {
   bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
   std::int64_t elements(std::string_view name) const override {
     const TensorInfo* tensor = file_.find(name);
-    if (tensor == nullptr) return 0;
-    std::int64_t count = 1;
-    for (const std::int64_t size : tensor->shape) count *= size;
-    return count;
+    return tensor == nullptr ? 0 : element_count(tensor->shape);
   }
 
  private:
