@@ -40,7 +40,7 @@ class Names final : public pensieve::model::TensorNames {
   bool contains(std::string_view name) const override { return file_.find(name) != nullptr; }
   std::int64_t elements(std::string_view name) const override {
     const TensorInfo* tensor = file_.find(name);
-    return tensor == nullptr ? 0 : element_count(tensor->shape);
+    return tensor == nullptr ? 0 : pensieve::model::element_count(tensor->shape);
   }
 
  private:
