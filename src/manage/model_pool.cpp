@@ -65,21 +65,21 @@ void OnDemandPool::configure(PoolOptions options) {
 
 void OnDemandPool::acquire(std::string_view name, Acquired acquired) {
   Lock lock(mutex_);
-  ModelEntry* entry = nullptr;
   if (name.empty()) {
     const Result<ModelEntry*> only = register_.default_entry();
-    if (!only) {
+    if (only) return answer_or_load(**only, std::move(acquired), lock);
+    if (directories_read_) {
       lock.unlock();
       return acquired(tl::unexpected(only.error()));
     }
-    entry = *only;
-  } else {
-    entry = register_.lookup(name);
+  } else if (ModelEntry* entry = register_.lookup(name)) {
+    return answer_or_load(*entry, std::move(acquired), lock);
   }
-  if (entry != nullptr) return answer_or_load(*entry, std::move(acquired), lock);
   lock.unlock();
   finder_->post([this, wanted = std::string(name), acquired = std::move(acquired)](bool abandoned) {
-    look_for(wanted, acquired, abandoned);
+    if (!wanted.empty() || abandoned) return look_for(wanted, acquired, abandoned);
+    refresh(abandoned);  // a server's first request may come before it knows what it has
+    acquire(wanted, acquired);
   });
 }
 
@@ -174,7 +174,7 @@ Result<ModelStatus> OnDemandPool::unload(std::string_view name) {
   ModelEntry* entry = register_.lookup(name);
   if (entry == nullptr) {
     refresh_when_old();
-    return tl::unexpected(register_.unknown(name));
+    return tl::unexpected(not_known(name));
   }
   if (entry->state == ModelState::loading) {
     return fail(Error::Code::unavailable,
@@ -190,7 +190,7 @@ Result<ModelStatus> OnDemandPool::unload(std::string_view name) {
 Result<> OnDemandPool::keep_alive(std::string_view name, std::optional<std::chrono::seconds> idle) {
   const std::lock_guard lock(mutex_);
   ModelEntry* entry = register_.lookup(name);
-  if (entry == nullptr) return tl::unexpected(register_.unknown(name));
+  if (entry == nullptr) return tl::unexpected(not_known(name));
   entry->keep_alive = idle;
   changed_.notify_all();
   return {};
@@ -203,13 +203,14 @@ void OnDemandPool::refresh(bool abandoned) {
   const std::lock_guard lock(mutex_);
   refreshing_ = false;
   refreshed_ = Clock::now();
+  directories_read_ = true;  // as far as they can be
   if (listing) return register_.replace(listing->entries);
   log_.write(LogLevel::error, "scan_failed", {{"problem", std::string_view(listing.error().what)}});
 }
 
 void OnDemandPool::refresh_when_old() const {
   constexpr std::chrono::seconds kFresh{1};
-  if (refreshing_ || (refreshed_ != Clock::time_point{} && Clock::now() - refreshed_ < kFresh)) return;
+  if (refreshing_ || (directories_read_ && Clock::now() - refreshed_ < kFresh)) return;
   refreshing_ = true;
   auto* self = const_cast<OnDemandPool*>(this);
   finder_->post([self](bool abandoned) { self->refresh(abandoned); });
@@ -254,7 +255,21 @@ Result<ModelStatus> OnDemandPool::find(std::string_view name) const {
   const ModelEntry* entry = register_.lookup(name);
   if (entry != nullptr) return status_of(*entry);
   refresh_when_old();
-  return tl::unexpected(register_.unknown(name));
+  return tl::unexpected(not_known(name));
+}
+
+Error OnDemandPool::not_known(std::string_view name) const {
+  if (directories_read_) return register_.unknown(name);
+  return Error{Error::Code::unavailable,
+               "the model directories are being read for the first time; ask again in a moment",
+               "model",
+               "models_being_read",
+               {}};
+}
+
+bool OnDemandPool::directories_read() const {
+  const std::lock_guard lock(mutex_);
+  return directories_read_;
 }
 
 bool OnDemandPool::ready() const {

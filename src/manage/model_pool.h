@@ -53,6 +53,9 @@ class OnDemandPool final : public ModelPool {
   // Unloads what has been idle for too long, and what was to be unloaded and is no longer used. The pool does
   // so by itself; tests say what time it is.
   void tidy(Clock::time_point now);
+  // The model directories were read once. Until then a name that is not known yet is `unavailable`, not
+  // unknown.
+  bool directories_read() const;
 
   void acquire(std::string_view name, Acquired acquired) override;
   Result<ModelStatus> unload(std::string_view name) override;
@@ -76,6 +79,7 @@ class OnDemandPool final : public ModelPool {
   bool pinned(const ModelEntry& entry) const;
   std::optional<Clock::time_point> expiry(const ModelEntry& entry) const;
   ModelStatus status_of(const ModelEntry& entry) const;
+  Error not_known(std::string_view name) const;
   std::chrono::milliseconds patience() const;
   std::shared_ptr<ModelCounters> counters_of(const std::string& name);
   std::size_t held_by_others(const std::string& name) const;
@@ -105,6 +109,7 @@ class OnDemandPool final : public ModelPool {
   ModelRegister register_;           // guarded by mutex_
   std::map<std::string, std::shared_ptr<ModelCounters>> counters_;  // guarded by mutex_
   mutable bool refreshing_ = false;                                 // guarded by mutex_
+  bool directories_read_ = false;                                   // guarded by mutex_
   mutable Clock::time_point refreshed_{};                           // guarded by mutex_
   bool stop_ = false;                                               // guarded by mutex_
   std::size_t most_available_ = 0;                                  // ever seen; guarded by mutex_

@@ -69,6 +69,8 @@ class PoolTest : public testing::Test {
   PoolSource source() {
     PoolSource made;
     made.scan = [this] {
+      std::unique_lock lock(mutex);
+      opened.wait(lock, [this] { return scannable; });
       model::CatalogListing listing;
       for (const std::string& name : catalog) listing.entries.push_back(entry(name));
       return listing;
@@ -128,6 +130,7 @@ class PoolTest : public testing::Test {
   std::mutex mutex;
   std::condition_variable opened;
   bool open = false;             // loads wait until then; guarded by mutex
+  bool scannable = true;         // reading the directories waits until then; guarded by mutex
   std::optional<Error> failure;  // of loads; guarded by mutex
   static bool eventually(const std::function<bool()>& holds) {
     for (int i = 0; i < 20'000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -196,6 +199,25 @@ TEST_F(PoolTest, AnEmptyNameNeedsExactlyOneModel) {
   EXPECT_EQ(answer.error().code, Error::Code::invalid);
   EXPECT_EQ(answer.error().field, "model");
   EXPECT_THAT(answer.error().what, HasSubstr("one, two"));
+}
+
+TEST_F(PoolTest, TheFirstRequestWaitsForTheDirectoriesWhenItNamesNoModel) {
+  catalog = {"only"};
+  scannable = false;
+  const auto models = pool({});
+  open_gate();
+  std::future<Answer> answer = ask(*models, "");
+  EXPECT_FALSE(models->directories_read());
+  EXPECT_EQ(models->find("only").error().reason, "models_being_read");
+  EXPECT_EQ(models->unload("only").error().code, Error::Code::unavailable);
+  {
+    const std::lock_guard lock(mutex);
+    scannable = true;
+    opened.notify_all();
+  }
+  EXPECT_TRUE(answer.get());
+  EXPECT_TRUE(models->directories_read());
+  EXPECT_EQ(models->find("other").error().reason, "model_not_found");
 }
 
 TEST_F(PoolTest, UnknownNamesAreNotFound) {

@@ -1,4 +1,7 @@
-"""Clients of the three transports as bytes on sockets, for tests that leave in the middle: each begins one generation."""
+"""Clients of the three transports as bytes on sockets, for tests that leave in the middle: each begins one generation.
+
+`model` may stay empty where the server has one only.
+"""
 import base64
 import json
 import os
@@ -26,8 +29,8 @@ def receive(connection):
 class Http:
     """One streamed or plain chat over HTTP; leaving is closing."""
 
-    def __init__(self, address, stream, tokens):
-        body = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": tokens, "ignore_eos": True, "cache_prompt": False, "stream": stream}
+    def __init__(self, address, stream, tokens, model=""):
+        body = {"model": model, "messages": [{"role": "user", "content": PROMPT}], "max_tokens": tokens, "ignore_eos": True, "cache_prompt": False, "stream": stream}
         data = json.dumps(body).encode()
         self.socket = connect(address)
         self.socket.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(data) + data)
@@ -42,7 +45,7 @@ class Http:
 class WebSocket:
     """One generation on a WebSocket; leaving is an event, or closing."""
 
-    def __init__(self, address, tokens):
+    def __init__(self, address, tokens, model=""):
         self.socket = connect(address)
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
@@ -55,7 +58,7 @@ class WebSocket:
             head += data
         assert b" 101 " in head.split(b"\r\n")[0], head
         self.id = key
-        self.say(type="generate.create", id=self.id, messages=[{"role": "user", "content": PROMPT}], max_tokens=tokens, ignore_eos=True, cache_prompt=False)
+        self.say(type="generate.create", id=self.id, model=model, messages=[{"role": "user", "content": PROMPT}], max_tokens=tokens, ignore_eos=True, cache_prompt=False)
 
     def say(self, **event):
         data, mask = json.dumps(event).encode(), os.urandom(4)
@@ -92,10 +95,10 @@ def field(number, value):
 class Grpc:
     """One call of pensieve.v1.Inference/Chat in just enough HTTP/2; leaving is RST_STREAM, or closing."""
 
-    def __init__(self, address, tokens):
+    def __init__(self, address, tokens, model=""):
         message = field(1, b"user") + field(2, PROMPT.encode())
         sampling = field(6, tokens) + field(11, 1)
-        request = field(3, message) + field(4, sampling) + field(15, b'{"cache_prompt":false}')
+        request = field(2, model.encode()) + field(3, message) + field(4, sampling) + field(15, b'{"cache_prompt":false}')
         headers = [(":method", "POST"), (":scheme", "http"), (":path", "/pensieve.v1.Inference/Chat"), (":authority", "localhost"), ("te", "trailers"), ("content-type", "application/grpc")]
         block = b"".join(b"\0" + bytes([len(n)]) + n.encode() + bytes([len(v)]) + v.encode() for n, v in headers)
         self.socket = connect(address)

@@ -141,12 +141,13 @@ void serve_until_signal(Reloadable running, Interrupts& interrupts, std::optiona
   running.server.stop(grace);
 }
 
-// Who waits for the line about the ports finds a small model ready, instead of meeting it a tenth of a second
-// too early; larger ones are not waited for.
-void await_small_models(const manage::ModelPool& pool) {
+// Who waits for the line about the ports finds the directories read and a small model ready, instead of
+// meeting them a tenth of a second too early; large ones are not waited for.
+void await_small_models(const manage::OnDemandPool& pool) {
   constexpr std::chrono::milliseconds kPause{5};
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   const auto settled = [&pool] {
+    if (!pool.directories_read()) return false;
     const std::vector<manage::ModelStatus> models = pool.list();
     return pool.ready() || std::all_of(models.begin(), models.end(), [](const manage::ModelStatus& model) {
              return model.state == manage::ModelState::failed;
